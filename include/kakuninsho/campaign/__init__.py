@@ -1,0 +1,18 @@
+"""The campaign as data: its parameters, branches, dispatch windows and calendar of business days."""
+
+from kakuninsho.campaign.branches import Branch, load_branches
+from kakuninsho.campaign.calendar import add_business_days, first_business_day, is_business_day, on_or_after
+from kakuninsho.campaign.model import Campaign, DispatchWindow, Parameter, load_campaign
+
+__all__ = [
+    "Branch",
+    "Campaign",
+    "DispatchWindow",
+    "Parameter",
+    "add_business_days",
+    "first_business_day",
+    "is_business_day",
+    "load_branches",
+    "load_campaign",
+    "on_or_after",
+]

@@ -1,0 +1,249 @@
+"""One campaign: typed parameters with their source, dispatch windows, and every date that follows from them."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from kakuninsho.campaign.calendar import add_business_days, first_business_day, is_business_day, on_or_after
+
+Source = Literal["seed", "published", "assumed"]
+WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4}
+
+
+class CampaignError(ValueError):
+    """A campaign file that does not hold together; the message says what to mend."""
+
+
+class Parameter(BaseModel):
+    """One value of the campaign file and where it comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: Any
+    source: Source
+    note: str = ""
+
+
+class Parameters(BaseModel):
+    """The values of the campaign's parameters, typed. Names and units as in campaign.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    snapshot_as_of: date
+    enrolled_through: date
+    new_enrollee_from: date
+    mail_in_grace: bool
+    pull_when_usable: bool
+    hold_when_address_is_employer: bool
+    validity_turns_over_month: int
+    validity_turns_over_day: int
+    validity_years: int
+    age_of_late_stage_care: int
+    voluntary_years: int
+    min_days_valid: int
+    certificates_per_envelope: int
+    lot_size: int
+    seed_households_per_lot: int
+    replacement_numbers_share: float
+    replacement_numbers_floor: int
+    certificate_weight_g: float
+    mount_weight_g: float
+    leaflet_weight_g: float
+    seal_weight_g: float
+    reply_envelope_weight_g: float
+    outer_envelope_weight_g: float
+    postage_standard_yen: int
+    postage_large_50g_yen: int
+    postage_large_100g_yen: int
+    hand_off_on: date
+    employer_lists_on: date
+    wave_months: tuple[str, ...]
+    release_business_days_before_posting: int
+    recheck_max_business_days: int
+    recheck_max_age_days: int
+    follow_up_months: tuple[str, ...]
+    closing_follow_up_on: date
+    requests_day_of_month: int
+    usage_rates_day_of_month: int
+    deletion_day_of_month: int
+    old_cards_end_on: date
+    served_by: date
+    printer_report_weekday: int
+    stop_min_posted: int
+    stop_rate: float
+    assumed_delivered_after_days: int
+    printer_capacity_per_week: int
+    post_capacity_per_week: int
+    max_reject_rate: float
+    max_reject_rows_always_accepted: int
+    max_name_width: int
+    max_address_width: int
+    max_building_width: int
+    months_to_keep: dict[str, int]
+
+
+class DispatchWindow(BaseModel):
+    """The days between which a branch's home mail is posted, and the weekdays on which it posts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prefecture_code: str
+    insurer_number: str
+    opens_on: date
+    closes_on: date
+    posting_weekdays: str
+    source: Source
+    note: str = ""
+
+    @cached_property
+    def posting_dates(self) -> tuple[date, ...]:
+        """Business days of the window on which its calendar posts; both ends post when they are business days."""
+        weekdays = {WEEKDAYS[name] for name in self.posting_weekdays.split()}
+        days = (self.opens_on + timedelta(days=n) for n in range((self.closes_on - self.opens_on).days + 1))
+        ends = {self.opens_on, self.closes_on}
+        return tuple(day for day in days if is_business_day(day) and (day.weekday() in weekdays or day in ends))
+
+
+class Campaign(BaseModel):
+    """A campaign (one fiscal year's mailing) and the calendar that its parameters give."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    name: str
+    title: str
+    sourced: dict[str, Parameter]
+    parameters: Parameters
+    windows: tuple[DispatchWindow, ...]
+
+    # --- calendar -------------------------------------------------------------------------------
+
+    @cached_property
+    def posting_dates(self) -> tuple[date, ...]:
+        """Every day on which some branch posts home mail, in order."""
+        return tuple(sorted({day for window in self.windows for day in window.posting_dates}))
+
+    def release_on(self, posting_date: date) -> date:
+        """The day of re-check, pulls and release of a posting date (rules 6.1)."""
+        return add_business_days(posting_date, -self.parameters.release_business_days_before_posting)
+
+    @cached_property
+    def releases(self) -> dict[date, date]:
+        """Posting date by its day of release, in order."""
+        return {self.release_on(day): day for day in self.posting_dates}
+
+    @cached_property
+    def register_drops(self) -> dict[date, Literal["full", "delta"]]:
+        """The evenings on which the core system delivers: the snapshot, each month end after it to the end of
+        the last month of mailing (full), and the business day before each release (delta)."""
+        snapshot = self.parameters.snapshot_as_of
+        drops: dict[date, Literal["full", "delta"]] = {
+            add_business_days(day, -1): "delta" for day in self.releases
+        }
+        last_year, last_month = (int(part) for part in self.parameters.wave_months[-1].split("-"))
+        year, month = snapshot.year, snapshot.month
+        while (year, month) <= (last_year, last_month):
+            year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+            drops[date(year, month, 1) - timedelta(days=1)] = "full"
+        return dict(sorted(drops.items()))
+
+    @cached_property
+    def wave_openings(self) -> dict[date, str]:
+        """Wave key (YYYY-MM) by the day on which the month opens, its first business day."""
+        return {_first_business_day(month): month for month in self.parameters.wave_months}
+
+    @cached_property
+    def follow_up_runs(self) -> tuple[date, ...]:
+        """Days of the employer follow-up, the closing run last (rules 7)."""
+        monthly = [_first_business_day(month) for month in self.parameters.follow_up_months]
+        return (*monthly, self.parameters.closing_follow_up_on)
+
+    @cached_property
+    def printer_report_days(self) -> tuple[date, ...]:
+        """Days on which the printer's answers are taken in: weekly from the hand-off to the last day of service."""
+        day, last = self.parameters.hand_off_on, self.parameters.served_by
+        days = set()
+        while day < last:
+            day += timedelta(days=1)
+            if day.weekday() == self.parameters.printer_report_weekday:
+                days.add(min(on_or_after(day), last))
+        return tuple(sorted(days | {last}))
+
+    def monthly(self, day_of_month: int) -> tuple[date, ...]:
+        """A day of each month from the hand-off to the last day of service, or the business day after it."""
+        start, last = self.parameters.hand_off_on, self.parameters.served_by
+        year, month = start.year, start.month
+        days = []
+        while (year, month) <= (last.year, last.month):
+            day = on_or_after(date(year, month, day_of_month))
+            if start <= day <= last:
+                days.append(day)
+            year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        return tuple(days)
+
+    def window_of(self, prefecture_code: str) -> DispatchWindow:
+        """The dispatch window of a branch."""
+        return next(window for window in self.windows if window.prefecture_code == prefecture_code)
+
+    # --- checks ---------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise CampaignError where parameters contradict each other or a branch cannot post."""
+        values = self.parameters
+        problems = [
+            f"window of branch {window.prefecture_code} has no posting date"
+            for window in self.windows
+            if not window.posting_dates
+        ]
+        for window in self.windows:
+            if {f"{day:%Y-%m}" for day in window.posting_dates} - set(values.wave_months):
+                problems.append(f"window of branch {window.prefecture_code} posts outside wave_months")
+        if len(self.windows) != 47 or len({window.prefecture_code for window in self.windows}) != 47:
+            problems.append("dispatch_windows.csv must hold each of the 47 branches once")
+        if not 0 < values.release_business_days_before_posting <= values.recheck_max_business_days:
+            problems.append("release_business_days_before_posting must lie between 1 and recheck_max_business_days")
+        order = ["snapshot_as_of", "hand_off_on", "employer_lists_on", "closing_follow_up_on", "served_by"]
+        days = [getattr(values, name) for name in order]
+        if days != sorted(days):
+            problems.append(f"these days must follow each other: {', '.join(order)}")
+        if self.posting_dates and self.posting_dates[0] <= values.employer_lists_on:
+            problems.append("employer_lists_on must be before the first posting date")
+        if values.lot_size <= values.seed_households_per_lot + 25:
+            problems.append("lot_size must leave room for a whole household besides the samples")
+        if problems:
+            raise CampaignError(f"campaign {self.name}: " + "; ".join(problems))
+
+
+def _first_business_day(month: str) -> date:
+    year, number = (int(part) for part in month.split("-"))
+    return first_business_day(year, number)
+
+
+@lru_cache(maxsize=4)
+def load_campaign(name: str = "fy2025", folder: Path | None = None) -> Campaign:
+    """Read a campaign folder (campaign.yaml, dispatch_windows.csv), check it, and return it.
+
+    `folder` holds one folder per campaign; the default is the campaigns that come with the package.
+    """
+    path = (folder or Path(__file__).parent) / name
+    if not (path / "campaign.yaml").is_file():
+        raise CampaignError(f"there is no campaign file {path / 'campaign.yaml'}")
+    raw = yaml.safe_load((path / "campaign.yaml").read_text(encoding="utf-8"))
+    sourced = {key: Parameter.model_validate(entry) for key, entry in raw["parameters"].items()}
+    with (path / "dispatch_windows.csv").open(encoding="utf-8", newline="") as file:
+        windows = tuple(DispatchWindow.model_validate(row) for row in csv.DictReader(file))
+    campaign = Campaign(
+        name=raw["campaign"],
+        title=raw["title"],
+        sourced=sourced,
+        parameters=Parameters.model_validate({key: entry.value for key, entry in sourced.items()}),
+        windows=windows,
+    )
+    campaign.check()
+    return campaign

@@ -1,0 +1,180 @@
+"""The store of facts: immutable folders under `<data>/facts/`, written aside, checked, and renamed into place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kakuninsho import __version__
+from kakuninsho.facts.schemas import KINDS, Columns
+
+EMPTY = "_empty"
+SCHEMA_VERSION = 1
+ARROW_TYPES = {
+    "DATE": pa.date32(),
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "DOUBLE": pa.float64(),
+}
+
+
+class FactConflictError(RuntimeError):
+    """The same name came with other content. Says which fact and what to do; carries no row."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One landed fact. `meta` is its fact.json."""
+
+    kind: str
+    name: str
+    path: Path
+    meta: dict[str, Any]
+
+    def table(self, name: str) -> Path:
+        """The Parquet file of one of its tables."""
+        return self.path / f"{name}.parquet"
+
+
+@dataclass
+class Draft:
+    """A fact being written: put files in `path`, totals in `totals`; the store adds the rest."""
+
+    path: Path
+    totals: dict[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str) -> Path:
+        """Where to write one of its tables."""
+        return self.path / f"{name}.parquet"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_empty(path: Path, columns: Columns) -> None:
+    """Write a Parquet file of these columns without a row."""
+    schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in columns.items()])
+    pq.write_table(schema.empty_table(), path)
+
+
+class FactStore:
+    """Facts of one data folder. The only place that creates or removes a folder under `facts/`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.root = data / "facts"
+
+    def initialise(self) -> None:
+        """Make the folders (0700) and a zero-row file of every table: an empty glob is an error to a reader."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)
+        for kind, tables in KINDS.items():
+            folder = self.root / kind / EMPTY
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for table, columns in tables.items():
+                if not (folder / f"{table}.parquet").exists():
+                    write_empty(folder / f"{table}.parquet", columns)
+
+    def find(self, kind: str, name: str) -> Fact | None:
+        """The fact of this name, or None."""
+        path = self.root / kind / name
+        if not (path / "fact.json").is_file():
+            return None
+        return Fact(kind, name, path, json.loads((path / "fact.json").read_text(encoding="utf-8")))
+
+    def get(self, kind: str, name: str) -> Fact:
+        """The fact of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        fact = self.find(kind, name)
+        if fact is None:
+            raise KeyError(f"no fact {kind}/{name} under {self.root}")
+        return fact
+
+    def all(self, kind: str, *, until: date | None = None) -> list[Fact]:
+        """Facts of a kind received on or before a day, in order of name."""
+        folder = self.root / kind
+        if not folder.is_dir():
+            return []
+        names = sorted(path.name for path in folder.iterdir() if (path / "fact.json").is_file())
+        facts = [self.get(kind, name) for name in names]
+        return [fact for fact in facts if until is None or fact.meta["received_on"] <= until.isoformat()]
+
+    @contextmanager
+    def land(
+        self, kind: str, name: str, *, received_on: date, source: str, source_sha256: str | None = None
+    ) -> Iterator[Draft]:
+        """Write a fact: yields a draft in a temporary folder, then hashes, describes and renames it.
+
+        Nothing is left behind when the body raises. A fact that exists is never written again: callers ask
+        `find` first; landing over one is a conflict.
+
+        Raises:
+            FactConflictError: a fact of this name exists.
+        """
+        target = self.root / kind / name
+        if target.exists():
+            raise FactConflictError(f"{kind}/{name} has landed already and facts are never changed")
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        staging = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.data_tmp()))
+        try:
+            draft = Draft(staging)
+            yield draft
+            files = {
+                str(path.relative_to(staging)): sha256_of(path)
+                for path in sorted(staging.rglob("*"))
+                if path.is_file()
+            }
+            rows = {
+                file.removesuffix(".parquet"): pq.read_metadata(staging / file).num_rows
+                for file in files
+                if file.endswith(".parquet")
+            }
+            meta = {
+                "schema_version": SCHEMA_VERSION,
+                "kind": kind,
+                "name": target.name,
+                "source": source,
+                "source_sha256": source_sha256,
+                "received_on": received_on.isoformat(),
+                "rows": rows,
+                "totals": draft.totals,
+                "sha256": files,
+                "code_version": __version__,
+                "landed_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),  # audit only, never read by a rule
+            }
+            (staging / "fact.json").write_text(
+                json.dumps(meta, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8"
+            )
+            staging.chmod(0o700)
+            try:
+                os.rename(staging, target)  # noqa: PTH104 (a rename that must fail, not overwrite)
+            except OSError as error:
+                raise FactConflictError(f"{kind}/{target.name} was landed by another run meanwhile") from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def data_tmp(self) -> Path:
+        """A folder for drafts on the same file system as the facts."""
+        folder = self.data / "tmp"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder

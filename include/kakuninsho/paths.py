@@ -1,0 +1,10 @@
+"""Where the project's own files lie: the checkout that this editable install points to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+DAGS = PROJECT_ROOT / "dags"
+EXPECTATIONS = PROJECT_ROOT / "expectations"

@@ -1,0 +1,121 @@
+"""Calling dbt: one stage, one call, in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kakuninsho.campaign import Campaign
+from kakuninsho.facts.store import FactStore
+from kakuninsho.paths import DBT_PROJECT
+from kakuninsho.warehouse.context import Context, write_context
+
+log = logging.getLogger(__name__)
+
+
+class TransformError(RuntimeError):
+    """A dbt node failed. Names the node, the number of failing rows and what to do; holds no row."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """How one model, test or seed ended."""
+
+    name: str
+    status: str
+    seconds: float
+    failures: int
+    message: str
+
+
+def run_models(
+    store: FactStore,
+    campaign: Campaign,
+    context: Context,
+    *,
+    command: str = "build",
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = ("test_type:unit",),
+) -> list[NodeResult]:
+    """Write the context and run a dbt command on a selection.
+
+    Args:
+        store: facts to read; the warehouse file lies beside them.
+        campaign: the campaign whose parameters hold.
+        context: the day and run that it is done for.
+        command: dbt's command: build, run, test, seed, docs.
+        select: dbt selectors; empty means everything.
+        exclude: dbt selectors to leave out; unit tests by default, which belong to the tests.
+
+    Raises:
+        TransformError: a node failed.
+    """
+    write_context(store, campaign, context)
+    return call_dbt(store.data, [*command.split(), *_option("--select", select), *_option("--exclude", exclude)])
+
+
+def call_dbt(data: Path, arguments: list[str]) -> list[NodeResult]:
+    """Call dbt on the warehouse of a data folder and log a line per node.
+
+    Raises:
+        TransformError: dbt could not start or a node failed.
+    """
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 (two seconds that a DAG's parsing must not pay)
+
+    os.environ["KAKUNINSHO_DATA"] = str(data)
+    os.environ["DO_NOT_TRACK"] = "1"
+    (data / "tmp" / "duckdb").mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    outcome = dbtRunner().invoke(
+        [
+            *arguments,
+            "--project-dir", str(DBT_PROJECT),
+            "--profiles-dir", str(DBT_PROJECT),
+            "--target-path", str(data / "dbt" / "target"),
+            "--log-path", str(data / "dbt" / "logs"),
+            "--quiet",
+            "--no-version-check",
+        ]
+    )  # fmt: skip
+    results = [_node(result) for result in getattr(outcome.result, "results", None) or []]
+    for result in results:
+        level = logging.WARNING if result.status in {"warn", "fail", "error"} else logging.INFO
+        log.log(level, "%-8s %6.2f s  %s%s", result.status, result.seconds, result.name, _rows(result))
+    log.info("dbt %s: %d nodes in %.1f s", arguments[0], len(results), time.monotonic() - started)
+    failed = [result for result in results if result.status in {"fail", "error", "runtime error"}]
+    if failed:
+        raise TransformError(
+            "dbt stopped: "
+            + "; ".join(f"{node.name} {node.status} ({node.failures} rows) {node.message}" for node in failed[:5])
+            + ". Nothing was published or sent; mend the named rule or its facts and run the task again."
+        )
+    if not outcome.success:
+        raise TransformError(f"dbt {arguments[0]} could not run: {_reason(outcome.exception)}")
+    return results
+
+
+def _option(name: str, values: Sequence[str]) -> list[str]:
+    return [name, *values] if values else []
+
+
+def _node(result: Any) -> NodeResult:
+    failures = result.failures or 0
+    status = str(result.status)
+    # The adapter's message of a failed test is a count; of a failed model it can quote a value, so keep its
+    # first line only up to the quotation.
+    message = (result.message or "").strip().splitlines()
+    text = " ".join(message[:3]).split("'")[0][:200] if status in {"error", "fail", "runtime error"} else ""
+    return NodeResult(result.node.name, status, result.execution_time, failures, text)
+
+
+def _rows(result: NodeResult) -> str:
+    return f"  ({result.failures} rows)" if result.failures else ""
+
+
+def _reason(exception: BaseException | None) -> str:
+    return str(exception).strip() if exception else "see the log above"
