@@ -31,6 +31,16 @@ class Parameter(BaseModel):
     note: str = ""
 
 
+class PostageClass(BaseModel):
+    """Price of one registered piece (特定記録) up to a weight, in yen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    up_to_g: int
+    yen: int
+
+
 class Parameters(BaseModel):
     """The values of the campaign's parameters, typed. Names and units as in campaign.yaml."""
 
@@ -59,9 +69,7 @@ class Parameters(BaseModel):
     seal_weight_g: float
     reply_envelope_weight_g: float
     outer_envelope_weight_g: float
-    postage_standard_yen: int
-    postage_large_50g_yen: int
-    postage_large_100g_yen: int
+    postage_classes: tuple[PostageClass, ...]
     hand_off_on: date
     employer_lists_on: date
     wave_months: tuple[str, ...]
@@ -140,12 +148,13 @@ class Campaign(BaseModel):
 
     @cached_property
     def register_drops(self) -> dict[date, Literal["full", "delta"]]:
-        """The evenings on which the core system delivers: the snapshot, each month end after it to the end of
-        the last month of mailing (full), and the business day before each release (delta)."""
+        """The evenings on which the core system delivers.
+
+        Full drops: the snapshot and each month end after it, to the end of the last month of mailing. Deltas:
+        the business day before each release.
+        """
         snapshot = self.parameters.snapshot_as_of
-        drops: dict[date, Literal["full", "delta"]] = {
-            add_business_days(day, -1): "delta" for day in self.releases
-        }
+        drops: dict[date, Literal["full", "delta"]] = {add_business_days(day, -1): "delta" for day in self.releases}
         last_year, last_month = (int(part) for part in self.parameters.wave_months[-1].split("-"))
         year, month = snapshot.year, snapshot.month
         while (year, month) <= (last_year, last_month):

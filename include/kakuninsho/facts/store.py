@@ -140,9 +140,7 @@ class FactStore:
             draft = Draft(staging)
             yield draft
             files = {
-                str(path.relative_to(staging)): sha256_of(path)
-                for path in sorted(staging.rglob("*"))
-                if path.is_file()
+                str(path.relative_to(staging)): sha256_of(path) for path in sorted(staging.rglob("*")) if path.is_file()
             }
             rows = {
                 file.removesuffix(".parquet"): pq.read_metadata(staging / file).num_rows
