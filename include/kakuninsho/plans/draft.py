@@ -1,0 +1,363 @@
+"""Drafting a plan: from what dbt says is pending to the tables of a plan, with control numbers.
+
+A draft lies under `<data>/candidates/<plan_id>/`. The gate judges it there; `freeze` then makes it a fact.
+Drafting again writes the same bytes for the same facts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from kakuninsho.campaign import Campaign, add_business_days
+from kakuninsho.facts.schemas import PLANS, Columns
+from kakuninsho.facts.store import FactStore, write_empty
+from kakuninsho.plans.control_numbers import control_number_sql, highest_sequence
+from kakuninsho.warehouse import warehouse
+
+
+class PlanError(RuntimeError):
+    """A plan cannot be drafted or frozen. Says which plan and what to do."""
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Which plan is wanted, for which day."""
+
+    kind: str  # home, release, employer_list, follow_up, request
+    as_of: date
+    posting_date: date | None = None
+    run_on: date | None = None
+
+    @property
+    def plan_id(self) -> str:
+        """Name of the plan: the same wish has the same name, so that asking twice freezes once."""
+        day = self.posting_date or self.run_on or self.as_of
+        return f"{self.kind.replace('_', '-')}-{day.isoformat()}"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A drafted plan and its control totals (seeds apart)."""
+
+    plan_id: str
+    path: Path
+    totals: dict[str, int | None]
+
+    @classmethod
+    def read(cls, path: Path) -> Draft:
+        """The draft in a folder."""
+        return cls(path.name, path, json.loads((path / "draft.json").read_text(encoding="utf-8")))
+
+
+def candidate_path(store: FactStore, plan_id: str) -> Path:
+    """Where the draft of a plan lies."""
+    return store.data / "candidates" / plan_id
+
+
+def draft_plan(store: FactStore, campaign: Campaign, request: PlanRequest) -> Draft:
+    """Write the draft of a plan from the pending models of the warehouse, which must be built for its day.
+
+    Raises:
+        PlanError: the warehouse was built for another day or run.
+    """
+    path = candidate_path(store, request.plan_id)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    base = highest_sequence(store)
+    with warehouse(store.data) as connection:
+        _check_context(connection, request)
+        _stamp(connection, campaign, request, base)
+        _PENDING[request.kind](connection, campaign, request)
+        _number_pieces(connection, campaign)
+        written = _export(connection, path, request)
+    totals = {**written, "highest_sequence_before": base}
+    (path / "draft.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
+    return Draft(request.plan_id, path, totals)
+
+
+def _check_context(connection: duckdb.DuckDBPyConnection, request: PlanRequest) -> None:
+    """The context row travels with the models: a stale warehouse is refused, not used."""
+    row = connection.execute(
+        "select as_of, run_kind, posting_date, run_on from intermediate.int_run_context"
+    ).fetchone()
+    wanted = (request.as_of, request.kind, request.posting_date, request.run_on)
+    if row != wanted:
+        raise PlanError(
+            f"plan {request.plan_id}: the warehouse was built for {row}, this plan needs {wanted}; "
+            "run the build task of this DAG run again"
+        )
+
+
+def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: PlanRequest, base: int) -> None:
+    values = campaign.parameters
+    classes = values.postage_classes
+    cases = " ".join(f"when weight <= {item.up_to_g} then {item.yen}" for item in classes[:-1])
+    connection.execute(f"create temp macro postage(weight) as case {cases} else {classes[-1].yen} end")
+    paper = (
+        values.outer_envelope_weight_g
+        + values.mount_weight_g
+        + values.leaflet_weight_g
+        + values.reply_envelope_weight_g
+    )
+    each = values.certificate_weight_g + values.seal_weight_g
+    connection.execute(f"create temp macro packet_weight(certificates) as round({paper} + certificates * {each}, 1)")
+    connection.execute(
+        f"""
+        create temp table stamp as
+        select
+            '{request.plan_id}' as plan_id,
+            date '{request.as_of}' as received_on,
+            {base}::bigint as base_sequence,
+            {values.seed_households_per_lot}::bigint as seeds,
+            {values.replacement_numbers_share} as replacement_share,
+            {values.replacement_numbers_floor}::bigint as replacement_floor
+        """
+    )
+
+
+def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
+    """Envelopes of households from int_plan_pending (rules: envelopes and lots)."""
+    connection.execute(
+        """
+        create temp view pending as select * from intermediate.int_plan_pending;
+        create temp table pieces as
+        select
+            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
+            any_value(employer_key) as employer_key,
+            any_value(envelopes_in_household) as envelopes_in_household,
+            any_value(is_additional) as is_additional,
+            count(*)::integer as certificate_count,
+            any_value(addressee_name) as addressee_name,
+            any_value(postal_code) as postal_code,
+            any_value(address) as address,
+            any_value(building) as building,
+            packet_weight(count(*)) as weight_g
+        from pending
+        group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position
+        """
+    )
+    if request.kind == "release":
+        connection.execute(
+            """
+            create temp view pulls as
+            select certificate_id, envelope_id, lot_id, posting_date, member_key,
+                coalesce(reason_code, 'packed_anew') as reason_code, outcome, outcome_reason_code
+            from intermediate.int_recheck_findings where is_pulled;
+            create temp view release_lots as
+            select lot_id, posting_date, is_released, withheld_reason_code, null::varchar as sha256_clear
+            from intermediate.int_release_lots
+            """
+        )
+
+
+def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: PlanRequest) -> None:
+    """One piece per employer: its bundle of returned packets, or its list (rules: undelivered mail; employer lists)."""
+    if request.run_on is None:
+        raise PlanError(f"plan {request.plan_id}: a plan for employers needs its day")
+    posting = add_business_days(request.run_on, 1)
+    capacity = campaign.parameters.lot_size - campaign.parameters.seed_households_per_lot
+    if request.kind == "follow_up":
+        connection.execute(
+            """
+            create temp view pending_follow_ups as select * from intermediate.int_follow_ups_pending;
+            create temp view employers_served as
+            select
+                follow_ups.employer_key,
+                any_value(follow_ups.prefecture) as prefecture,
+                any_value(employers.name) as name,
+                any_value(employers.postal_code) as postal_code,
+                any_value(employers.address) as address,
+                any_value(employers.building) as building,
+                count(*) as certificates,
+                count(distinct follow_ups.envelope_id) as packets
+            from pending_follow_ups as follow_ups
+            join staging.stg_newest_register__employers as employers using (employer_key)
+            where follow_ups.outcome = 'employer_bundle'
+            group by follow_ups.employer_key
+            """
+        )
+        kind, weight = "employer", "packets * packet_weight(0) + certificates * (packet_weight(1) - packet_weight(0))"
+    else:
+        connection.execute(
+            """
+            create temp view pending_lines as select * from intermediate.int_employer_list_lines_pending;
+            create temp view employers_served as
+            select
+                employer_key, any_value(prefecture) as prefecture, any_value(employer_name) as name,
+                any_value(postal_code) as postal_code, any_value(address) as address,
+                any_value(building) as building, 0::bigint as certificates, 1 as packets
+            from pending_lines
+            group by employer_key
+            """
+        )
+        kind, weight = "employer_list", "packet_weight(0)"
+    connection.execute(
+        f"""
+        create temp table pieces as
+        select
+            '{kind}' as lot_kind, prefecture, date '{posting}' as posting_date, '{posting:%Y-%m}' as wave_key,
+            ((row_number() over (partition by prefecture order by postal_code, employer_key) - 1) // {capacity} + 1)
+                ::integer as lot_number,
+            null::bigint as household_key, null::integer as position, employer_key,
+            null::integer as envelopes_in_household, false as is_additional,
+            certificates::integer as certificate_count, name as addressee_name, postal_code, address, building,
+            round({weight}, 1) as weight_g
+        from employers_served
+        """
+    )
+
+
+_PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
+    "home": _household_pieces,
+    "release": _household_pieces,
+    "request": _household_pieces,
+    "follow_up": _employer_pieces,
+    "employer_list": _employer_pieces,
+}
+
+
+def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) -> None:
+    """Give control numbers in plan order: lots by posting date, branch, kind and number.
+
+    In each lot first the samples, then pieces by postal code, then the numbers set aside for pieces printed again.
+    """
+    connection.execute(
+        f"""
+        create temp table lots as
+        with counted as (
+            select
+                lot_kind, prefecture, posting_date, wave_key, lot_number,
+                '{campaign.name}-' || case lot_kind when 'home' then 'H' when 'supplementary' then 'S'
+                    when 'employer' then 'E' when 'request' then 'R' else 'L' end
+                    || '-' || lpad(prefecture::varchar, 2, '0') || '-' || strftime(posting_date, '%Y%m%d')
+                    || '-' || lpad(lot_number::varchar, 2, '0') as lot_id,
+                count(*) as envelope_count, sum(certificate_count)::bigint as certificate_count,
+                sum(weight_g) as weight_g, sum(postage(weight_g))::bigint as postage_yen
+            from pieces
+            group by all
+        ),
+        sized as (
+            select
+                counted.*, seeds as seed_count,
+                greatest(replacement_floor, ceil((envelope_count + seeds) * replacement_share))::bigint as spare_count
+            from counted cross join stamp
+        )
+        select
+            *,
+            (select base_sequence from stamp) + 1 + coalesce(sum(envelope_count + seed_count + spare_count) over (
+                order by posting_date, prefecture, lot_kind, lot_number
+                rows between unbounded preceding and 1 preceding
+            ), 0)::bigint as first_sequence
+        from sized;
+
+        create temp table numbered as
+        select
+            pieces.*, lots.lot_id,
+            lots.seed_count + row_number() over (
+                partition by lots.lot_id
+                order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
+            ) as position_in_lot,
+            lots.first_sequence + lots.seed_count - 1 + row_number() over (
+                partition by lots.lot_id
+                order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
+            ) as sequence
+        from pieces join lots using (lot_kind, prefecture, posting_date, lot_number)
+        """
+    )
+
+
+def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> dict[str, int | None]:
+    """Write every table of a plan; a table that this kind of plan does not have gets no row."""
+    number = control_number_sql("sequence")
+    has_certificates = request.kind in {"home", "release", "request"}
+    queries: dict[str, str] = {
+        "lots": """
+            select plan_id, received_on, lot_id, lot_kind, prefecture, posting_date, wave_key, envelope_count,
+                certificate_count, seed_count, first_sequence,
+                first_sequence + seed_count + envelope_count as replacement_first,
+                first_sequence + seed_count + envelope_count + spare_count - 1 as replacement_last,
+                weight_g + seed_count * packet_weight(1) as weight_g,
+                postage_yen + seed_count * postage(packet_weight(1)) as postage_yen,
+                null as replaces_lot_id
+            from lots cross join stamp order by first_sequence""",
+        "envelopes": f"""
+            select plan_id, received_on, {number} as envelope_id, sequence, lot_id, lot_kind, position_in_lot,
+                household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,
+                posting_date, wave_key, prefecture, addressee_name, postal_code, address, building, weight_g,
+                postage(weight_g) as postage_yen, null as replaces_envelope_id
+            from numbered cross join stamp order by sequence""",
+        "seed_pieces": f"""
+            select plan_id, received_on, {number} as envelope_id, sequence, lot_id, position_in_lot
+            from (select lots.*, unnest(range(1, seed_count + 1)) as position_in_lot from lots) as seeded
+            cross join lateral (select first_sequence + position_in_lot - 1 as sequence) as given
+            cross join stamp order by sequence""",
+    }
+    if has_certificates:
+        queries["certificates"] = f"""
+            select plan_id, received_on, {number} || '-' || slot as certificate_id, {number} as envelope_id, slot,
+                member_key, household_key, route, need, issued_on, valid_until, enrolment, name, name_kana, sex,
+                birth_date, qualified_on, supersedes_certificate_id
+            from pending
+            join numbered using (lot_kind, prefecture, posting_date, lot_number, household_key, position)
+            cross join stamp order by sequence, slot"""
+    if request.kind == "release":
+        queries["pulls"] = "select * from pulls cross join stamp order by envelope_id, certificate_id"
+        queries["release_lots"] = "select * from release_lots cross join stamp order by lot_id"
+    if request.kind == "follow_up":
+        queries["follow_ups"] = f"""
+            select pending_follow_ups.* exclude (employer_key),
+                case when outcome = 'employer_bundle' then {number} end as bundle_id, plan_id, stamp.received_on
+            from pending_follow_ups left join numbered using (employer_key)
+            cross join stamp order by envelope_id, certificate_id"""
+    if request.kind == "employer_list":
+        queries["list_lines"] = f"""
+            select plan_id, received_on, {number} as list_id, lot_id, employer_key, member_key, name
+            from pending_lines join numbered using (employer_key)
+            cross join stamp order by sequence, member_key"""
+    for table, columns in PLANS.items():
+        if table in queries:
+            _copy(connection, queries[table], columns, path / f"{table}.parquet")
+        elif table != "plan":
+            write_empty(path / f"{table}.parquet", columns)
+    return _export_totals(connection, path, request, has_certificates=has_certificates)
+
+
+def _export_totals(
+    connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest, *, has_certificates: bool
+) -> dict[str, int | None]:
+    members = (
+        f"select count(distinct member_key) from '{path}/certificates.parquet'" if has_certificates else "select 0"
+    )
+    certificates = f"select count(*) from '{path}/certificates.parquet'" if has_certificates else "select 0"
+    posting = f"date '{request.posting_date}'" if request.posting_date else "null"
+    run_on = f"date '{request.run_on}'" if request.run_on else "null"
+    _copy(
+        connection,
+        f"""
+        select plan_id, received_on, '{request.kind}' as plan_kind, {posting} as posting_date, {run_on} as run_on,
+            (select newest_register_as_of from intermediate.int_run_context) as register_as_of,
+            (select min(first_sequence) from lots) as first_sequence,
+            (select max(first_sequence + seed_count + envelope_count + spare_count - 1) from lots) as last_sequence,
+            (select count(*) from numbered) as envelope_count,
+            ({certificates}) as certificate_count,
+            ({members}) as member_count
+        from stamp""",
+        PLANS["plan"],
+        path / "plan.parquet",
+    )
+    names = ["first_sequence", "last_sequence", "envelope_count", "certificate_count", "member_count"]
+    row = connection.execute(f"select {', '.join(names)} from '{path}/plan.parquet'").fetchone()
+    lots = connection.execute("select count(*) from lots").fetchone()
+    return {**dict(zip(names, row or (), strict=True)), "lots": lots[0] if lots else 0}
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, columns: Columns, path: Path) -> None:
+    typed = ", ".join(f"{name}::{kind} as {name}" for name, kind in columns.items())
+    connection.execute(f"copy (select {typed} from ({query})) to '{path}' (format parquet, compression zstd)")
