@@ -1,0 +1,20 @@
+with source as (
+    select * from {{ source('feeds', 'certificate_returns') }}
+),
+
+run_context as (
+    select as_of from {{ ref('stg_context') }}
+),
+
+final as (
+    select
+        certificate_id,
+        returned_on,
+        source_file,
+        row_number,
+        received_on
+    from source
+    where received_on <= (select run_context.as_of from run_context)
+)
+
+select * from final
