@@ -1,0 +1,109 @@
+{#-
+    Text that is printed and compared (rules: what becomes of each row, line 10; text that can be printed). The
+    characters themselves are in characters.sql, which is generated. A search through a character class costs a tenth
+    of a translation, so translations run only on text that has something to translate.
+-#}
+
+{#- Whether text is null, empty, or made of Unicode spaces and invisible characters only. -#}
+{% macro is_blank(content) -%}
+    coalesce(
+        regexp_full_match(
+            {{ content }},
+            '[\s\x0B\x1C-\x1F\x{85}\p{Z}\x{180E}\x{200B}-\x{200D}\x{2060}\x{FEFF}]*'
+        ),
+        true
+    )
+{%- endmacro %}
+
+{#- Text with the substitutions agreed with the printer. -#}
+{% macro substituted(content) -%}
+    case
+        when regexp_matches({{ content }}, '[{{ substituted_from() }}]')
+            then translate({{ content }}, '{{ substituted_from() }}', '{{ substituted_to() }}')
+        else {{ content }}
+    end
+{%- endmacro %}
+
+{#-
+    Whether text, once substituted, can be printed: every character comes back unchanged from CP932, none is a control
+    or private-use character. Null (no text) is printable.
+-#}
+{% macro is_printable(content) -%}
+    coalesce(not regexp_matches({{ content }}, '[^{{ substituted_from() }}{{ printable_class() }}]'), true)
+{%- endmacro %}
+
+{#- Columns that printable text takes: full-width 2, half-width 1. Counts characters outside CP932 as wide. -#}
+{% macro printed_width(content) -%}
+    (2 * length({{ content }}) - length(regexp_replace({{ content }}, '[^{{ narrow_class() }}]', '', 'g')))
+{%- endmacro %}
+
+{#- Whether text is at most so many columns wide; counts characters first, for hardly any text comes near. -#}
+{% macro fits_width(content, columns) -%}
+    coalesce(
+        case
+            when 2 * length({{ content }}) <= {{ columns }} then true
+            when length({{ content }}) > {{ columns }} then false
+            else {{ printed_width(content) }} <= {{ columns }}
+        end,
+        true
+    )
+{%- endmacro %}
+
+{#- Whether text can be printed within so many columns. -#}
+{% macro fits_print(content, columns) -%}
+    ({{ is_printable(content) }} and {{ fits_width(content, columns) }})
+{%- endmacro %}
+
+{#-
+    Text with kana and digits in one width: half-width kana become full-width (ｶﾞ becomes ガ), full-width digits
+    become ASCII. For comparison only, never for print.
+-#}
+{% macro one_width(content) -%}
+    nfc_normalize(
+        case
+            when regexp_matches({{ content }}, '[{{ other_width_from() }}]')
+                then translate({{ content }}, '{{ other_width_from() }}', '{{ other_width_to() }}')
+            else {{ content }}
+        end
+    )
+{%- endmacro %}
+
+{#- Whether two texts differ in more than the width of kana and digits. -#}
+{% macro text_differs(one, other) -%}
+    case
+        when {{ one }} is not distinct from {{ other }} then false
+        else {{ one_width(one) }} is distinct from {{ one_width(other) }}
+    end
+{%- endmacro %}
+
+{#-
+    An address as it is compared with another: one width, hyphens alike, no spaces, capital letters. For the flag
+    `address_is_employer`, where missing a match would let a letter go to an employer.
+-#}
+{% macro comparable_address(address) -%}
+    upper(
+        regexp_replace(
+            regexp_replace(
+                translate(
+                    {{ one_width(address) }},
+                    '{{ full_width_letters() }}',
+                    '{{ half_width_letters() }}'
+                ),
+                '[\s\p{Z}\x{200B}-\x{200D}\x{2060}\x{FEFF}]', '', 'g'
+            ),
+            '[\x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}]', '-', 'g'
+        )
+    )
+{%- endmacro %}
+
+{#-
+    A postal code as 7 ASCII digits: NFKC, hyphens removed. Null when that is not what remains (rules: what becomes of
+    each row, line 10).
+-#}
+{% macro normalised_postal_code(postal_code) -%}
+    case
+        when regexp_full_match({{ postal_code }}, '[0-9]{7}') then {{ postal_code }}
+        when regexp_full_match({{ nfkc_postal_code(postal_code) }}, '[0-9]{7}')
+            then {{ nfkc_postal_code(postal_code) }}
+    end
+{%- endmacro %}
