@@ -184,6 +184,11 @@ class Campaign(BaseModel):
                 days.add(min(on_or_after(day), last))
         return tuple(sorted(days | {last}))
 
+    def business_days_between(self, start: date, end: date) -> int:
+        """Business days after `start` up to and including `end`."""
+        days = (start + timedelta(days=n) for n in range(1, (end - start).days + 1))
+        return sum(is_business_day(day) for day in days)
+
     def monthly(self, day_of_month: int) -> tuple[date, ...]:
         """A day of each month from the hand-off to the last day of service, or the business day after it."""
         start, last = self.parameters.hand_off_on, self.parameters.served_by

@@ -34,12 +34,14 @@ class PlanRequest:
     as_of: date
     posting_date: date | None = None
     run_on: date | None = None
+    attempt: int = 1  # counts on when the plan before was rejected by an approver
 
     @property
     def plan_id(self) -> str:
         """Name of the plan: the same wish has the same name, so that asking twice freezes once."""
         day = self.posting_date or self.run_on or self.as_of
-        return f"{self.kind.replace('_', '-')}-{day.isoformat()}"
+        again = f"-{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.kind.replace('_', '-')}-{day.isoformat()}{again}"
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def call_dbt(data: Path, arguments: list[str]) -> list[NodeResult]:
     Raises:
         TransformError: dbt could not start or a node failed.
     """
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 (two seconds that a DAG's parsing must not pay)
+    from dbt.cli.main import dbtRunner
 
     os.environ["KAKUNINSHO_DATA"] = str(data)
     os.environ["DO_NOT_TRACK"] = "1"

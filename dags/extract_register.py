@@ -1,0 +1,62 @@
+"""データ抽出: 加入者データの受入れ
+
+**Lands each complete register drop that has not landed yet, oldest first.**
+
+| | |
+|---|---|
+| 何を (what) | register/v1 の配信 (加入者・住所・事業所・マイナンバーカード) |
+| どこから (from) | 基幹システムの配信フォルダ (`KAKUNINSHO_REGISTER`) |
+| どこへ (to) | `<data>/facts/register/as_of=…/` |
+| いつ (when) | 基準日 (4月30日) の夕方、以後は配信のあるごとの夕方 |
+
+### 困ったとき (triage)
+
+- `find` が何も見つけない: 目録 (manifest.json) がまだ届いていない。配信が終わるのを待つ。赤ではない。
+- `stage` が赤: ファイル・規則・件数・対処がログの最後の行にある。何も取り込まれていないので、正しい配信を受け直して再実行する。
+- `judge` が赤: 検査報告 `<data>/published/validations/` を見る。取り込みは行われていない。
+- 同じ基準日で中身の違う配信: 取り込まない。基幹システムに確認する。
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from kakuninsho.operations import extraction
+from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, on_days, settings, skip
+
+
+@dag(
+    **dag_arguments(
+        "extract_register",
+        "データ抽出",
+        [Tag.REGISTER],
+        schedule=on_days(lambda campaign: campaign.register_drops, at=19),
+    ),
+    doc_md=__doc__,
+)
+def extract_register() -> None:
+    @task(task_display_name="配信を探す")
+    def find() -> list[str]:
+        names = extraction.find(settings(), as_of())
+        if not names:
+            skip("新しい配信はありません (no new drop)")
+        return names
+
+    @task(task_display_name="照合と行の判定")
+    def stage(names: list[str]) -> list[str]:
+        decide(lambda: extraction.stage(settings(), names, as_of()))
+        return names
+
+    @task(task_display_name="検査 (Great Expectations)")
+    def judge(names: list[str]) -> list[str]:
+        decide(lambda: extraction.judge(settings(), names, as_of()))
+        return names
+
+    @task(task_display_name="取込み", outlets=[FACTS])
+    def land(names: list[str]) -> list[str]:
+        return list(decide(lambda: extraction.land(settings(), names, as_of())))
+
+    land(judge(stage(find())))
+
+
+extract_register()

@@ -1,0 +1,43 @@
+"""公開: 分析用の写しを作る
+
+**Builds and tests every model as of the newest fact and replaces the published copy in one step.**
+
+| | |
+|---|---|
+| 何を (what) | marts の全表 |
+| どこから (from) | `<data>/facts/` |
+| どこへ (to) | `<data>/published/analytics.duckdb` と Parquet |
+| いつ (when) | 何かが取り込まれた・送られた後 (asset) |
+
+### 困ったとき (triage)
+
+- 赤: 直前の公開はそのまま残る。ログで失敗した検査の名前を見る。
+- 台帳の検査が赤: `kakuninsho ledger` で開いている恒等式を見る。
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from kakuninsho.orchestration import FACTS, POOL, Tag, dag_arguments, decide, settings, skip
+
+
+@dag(
+    **dag_arguments("publish_for_analysts", "公開 (分析用の写し)", [Tag.REPORTING], schedule=[FACTS]),
+    doc_md=__doc__,
+)
+def publish_for_analysts() -> None:
+    @task(task_display_name="全モデルの作成と公開", pool=POOL)
+    def publish() -> str:
+        from kakuninsho.operations import publishing
+
+        day = publishing.newest_fact_on(settings().store)
+        if day is None:
+            skip("まだ何も取り込まれていません (no facts yet)")
+        decide(lambda: publishing.publish(settings(), day))
+        return day.isoformat()
+
+    publish()
+
+
+publish_for_analysts()

@@ -1,0 +1,57 @@
+"""利用実績の公開
+
+**Takes counts of card use in and publishes the ranking of prefectures. Unknown stays unknown.**
+
+| | |
+|---|---|
+| 何を (what) | マイナ保険証の利用件数 |
+| どこから (from) | 基幹システム (`KAKUNINSHO_FEEDS`) |
+| どこへ (to) | fct_usage_rates |
+| いつ (when) | 毎月 |
+
+### 困ったとき (triage)
+
+- 件数が届いていない: リーフレットの値だけが出る。赤ではない。
+- 都道府県が揃わない月: 順位は計算しない。
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from kakuninsho.orchestration import (
+    Files,
+    Tag,
+    core_feeds_folder,
+    dag_arguments,
+    judge_files,
+    land_files,
+    on_days,
+    settings,
+    skip,
+)
+
+
+@dag(
+    **dag_arguments(
+        "publish_usage_rates",
+        "利用実績",
+        [Tag.REPORTING],
+        schedule=on_days(lambda campaign: campaign.monthly(campaign.parameters.usage_rates_day_of_month), at=11),
+    ),
+    doc_md=__doc__,
+)
+def publish_usage_rates() -> None:
+    @task(task_display_name="件数を探す")
+    def find() -> Files:
+        from kakuninsho.operations import answers
+
+        files = answers.find_core_feeds(settings(), ("usage_counts",))
+        if not files:
+            skip("新しい件数はありません (no new counts)")
+        return list(files)
+
+    land_files(judge_files(find(), core_feeds_folder()))
+
+
+publish_usage_rates()

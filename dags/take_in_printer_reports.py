@@ -1,0 +1,61 @@
+"""印刷会社からの報告の受入れ
+
+**Brings acknowledgements, piece reports and returns in. Ends early when nothing is new.**
+
+| | |
+|---|---|
+| 何を (what) | 受領確認・差出報告・返戻報告 |
+| どこから (from) | 印刷会社 (SFTP) |
+| どこへ (to) | `<data>/facts/feeds/` |
+| いつ (when) | 印刷会社の報告日ごと |
+
+### 困ったとき (triage)
+
+- `fetch` が赤: 署名・復号・ホスト鍵の問題はメッセージに書いてある。印刷会社に確認し、直るまで取り込まない。
+- 同じ名前で中身の違う報告: 取り込まない。印刷会社に新しい名前で出し直してもらう。
+- 知らない管理番号の行: 取り込んだうえで警告に出る (`fct_alerts`)。
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from kakuninsho.orchestration import (
+    Files,
+    Tag,
+    as_of,
+    dag_arguments,
+    decide,
+    inbox_folder,
+    judge_files,
+    land_files,
+    on_days,
+    printer_target,
+    settings,
+    skip,
+)
+
+
+@dag(
+    **dag_arguments(
+        "take_in_printer_reports",
+        "印刷会社からの報告",
+        [Tag.PRINTER],
+        schedule=on_days(lambda campaign: campaign.printer_report_days, at=6),
+    ),
+    doc_md=__doc__,
+)
+def take_in_printer_reports() -> None:
+    @task(task_display_name="受信")
+    def fetch() -> Files:
+        from kakuninsho.operations import answers
+
+        files = decide(lambda: answers.fetch(settings(), printer_target(), as_of()))
+        if not files:
+            skip("新しい報告はありません (nothing new)")
+        return list(files)
+
+    land_files(judge_files(fetch(), inbox_folder()))
+
+
+take_in_printer_reports()

@@ -1,0 +1,98 @@
+"""What comes back: acknowledgements, piece reports and returns of the printer, and the core system's other feeds."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from datetime import date
+from pathlib import Path
+
+from kakuninsho.facts.schemas import FEEDS
+from kakuninsho.feeds import StagedFeed, land_feed, stage_feed
+from kakuninsho.gates import require, run_gate
+from kakuninsho.operations.planning import warnings_of
+from kakuninsho.printer.transfer import SftpTarget, fetch_answers
+from kakuninsho.runs import recorded
+from kakuninsho.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CORE_FEEDS = ("issue_requests", "certificate_returns", "decisions", "usage_counts")
+# The printer's files by the kind in their name, and the feed that each is landed as.
+PRINTER_FEEDS = {"ack": "acknowledgements", "piece": "piece_reports", "return": "return_reports"}
+
+
+def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str, str]]:
+    """Bring the printer's new answers in, opened and verified. Returns (feed, file name), in order of name."""
+    store = settings.store
+    store.initialise()
+    known = {str(fact.meta["source"]) for feed in PRINTER_FEEDS.values() for fact in store.all(f"feeds/{feed}")}
+    inbox = settings.data / "inbox"
+    shutil.rmtree(inbox, ignore_errors=True)
+    inbox.mkdir(parents=True, mode=0o700)
+    with recorded(settings.data, "fetch-answers", as_of) as record:
+        found = [(PRINTER_FEEDS[answer.kind], answer.name) for answer in fetch_answers(known, target, inbox)]
+        record["files"] = len(found)
+    return sorted(found)
+
+
+def find_core_feeds(settings: Settings, feeds: tuple[str, ...] = CORE_FEEDS) -> list[tuple[str, str]]:
+    """Files of the core system's feeds that have not landed: (feed, file name).
+
+    A file belongs to the feed that its name begins with. The same name with other content is found again, so that
+    landing can say so.
+    """
+    settings.store.initialise()
+    landed = {
+        (feed, str(fact.meta["source"])): fact.meta["source_sha256"]
+        for feed in feeds
+        for fact in settings.store.all(f"feeds/{feed}")
+    }
+    from kakuninsho.facts.store import sha256_of
+
+    found = []
+    for path in sorted(settings.feeds.glob("*.csv")) if settings.feeds.is_dir() else []:
+        feed = next((name for name in feeds if path.name.startswith(name)), None)
+        complete = path.with_name(path.name + ".manifest.json").is_file()
+        if feed and complete and landed.get((feed, path.name)) != sha256_of(path):
+            found.append((feed, path.name))
+    return found
+
+
+def judge_and_stage(settings: Settings, files: list[tuple[str, str]], folder: Path, as_of: date) -> list[str]:
+    """Read files into accepted and rejected rows, aside, and let each feed's gate judge them. Returns warnings.
+
+    Raises:
+        FeedError: a file that cannot be read at all.
+        GateFailedError: a critical expectation fails; nothing is landed.
+    """
+    warnings: list[str] = []
+    work = settings.data / "staging" / "feeds"
+    shutil.rmtree(work, ignore_errors=True)
+    for feed in sorted({feed for feed, _ in files}):
+        with recorded(settings.data, f"feed-{feed}", as_of) as record:
+            staged = [
+                stage_feed(settings.store, feed, folder / name, work / feed / name, received_on=as_of)
+                for of, name in files
+                if of == feed
+            ]
+            result = run_gate(
+                f"inbound/feed_{feed}",
+                {table: work / feed / "*" / f"{table}.parquet" for table in FEEDS[feed]},
+                settings.data / "published" / "validations" / f"feeds-{as_of}",
+                {"declared_rows": sum(item.declared_rows for item in staged), "as_of": as_of.isoformat()},
+            )
+            require(result)
+            warnings += [f"{feed} {warning}" for warning in warnings_of(result)]
+            record.update(files=len(staged), rows=sum(item.declared_rows for item in staged))
+    return warnings
+
+
+def land(settings: Settings, files: list[tuple[str, str]], as_of: date) -> list[str]:
+    """Make staged files facts; a file that has landed already is left as it is."""
+    work = settings.data / "staging" / "feeds"
+    landed = [
+        land_feed(settings.store, StagedFeed.read(work / feed / name), received_on=as_of).name for feed, name in files
+    ]
+    shutil.rmtree(work, ignore_errors=True)
+    return landed

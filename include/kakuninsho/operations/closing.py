@@ -1,0 +1,48 @@
+"""The end of the season: remaining returns go to the branch desk, everyone unserved is listed, the ledger closes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+
+from kakuninsho.operations import planning, publishing
+from kakuninsho.operations.summary import write_summary
+from kakuninsho.plans.draft import PlanRequest
+from kakuninsho.settings import Settings
+from kakuninsho.warehouse import published
+
+log = logging.getLogger(__name__)
+
+
+class SeasonOpenError(RuntimeError):
+    """The season cannot be closed: says which identity of the ledger is open, and by how many."""
+
+
+def close_season(settings: Settings, as_of: date) -> dict[str, int]:
+    """Close the season as of its last day, while the caller holds the warehouse's slot. Returns counts of unserved.
+
+    Raises:
+        SeasonOpenError: an identity of the ledger is open.
+    """
+    wish = planning.check(settings, PlanRequest("follow_up", as_of, run_on=as_of))
+    planning.draft(settings, wish)
+    planning.judge(settings, wish)
+    planning.freeze(settings, wish)
+    publishing.publish(settings, as_of)
+    summary = write_summary(settings)
+    with published(settings.data) as connection:
+        unserved = dict(
+            connection.execute(
+                "select reason_code, count(*) from marts.fct_unserved_people group by all order by all"
+            ).fetchall()
+        )
+    for reason, count in unserved.items():
+        log.info("not served: %-32s %d", reason, count)
+    still_open = [row for row in summary["ledger"] if not row["closes"]]
+    if still_open:
+        raise SeasonOpenError(
+            "the ledger does not close: "
+            + "; ".join(f"{row['stage']} {row['left']} against {row['right']}" for row in still_open)
+            + ". Take missing reports in, or find the lost fact, and run close_season again"
+        )
+    return unserved

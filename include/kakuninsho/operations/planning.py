@@ -1,0 +1,230 @@
+"""From a wish for a plan to files at the printer: check, draft, judge, freeze, write, approve, send.
+
+Each function is safe to run again: what is frozen, approved or sent is found and left as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from kakuninsho.facts.store import Fact
+from kakuninsho.gates import GateResult, require, run_gate
+from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, subject_hash
+from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
+from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
+from kakuninsho.printer.lot_file import ClearFile, write_lot
+from kakuninsho.printer.orders import write_pull_list, write_release_order
+from kakuninsho.printer.transfer import SftpTarget, send
+from kakuninsho.runs import recorded
+from kakuninsho.settings import Settings
+from kakuninsho.warehouse import Context, memory, run_models
+
+log = logging.getLogger(__name__)
+
+# What must be built before a plan of each kind can be drafted.
+MODELS = {
+    "home": ["+int_plan_pending", "int_run_context"],
+    "release": ["+int_plan_pending", "+int_release_lots", "int_run_context"],
+    "request": ["+int_plan_pending", "int_run_context"],
+    "follow_up": ["+int_follow_ups_pending", "int_run_context"],
+    "employer_list": ["+int_employer_list_lines_pending", "int_run_context"],
+}
+
+
+def check(settings: Settings, wish: PlanRequest, *, dry_run: bool = False) -> PlanRequest:
+    """Say what is missing before a plan can be made; returns the wish, renamed when an earlier try was rejected.
+
+    Raises:
+        PlanError: the campaign's register has not landed, the home plan is missing, or a later day is frozen.
+    """
+    store = settings.store
+    store.initialise()
+    snapshot = settings.campaign.parameters.snapshot_as_of
+    if store.find("register", f"as_of={snapshot}") is None:
+        raise PlanError(
+            f"plan {wish.plan_id}: the register of {snapshot} has not landed; run extract_register first "
+            f"(drops are looked for in {settings.register})"
+        )
+    if wish.kind != "home" and store.find("plans", home_plan_id(settings)) is None:
+        raise PlanError(f"plan {wish.plan_id}: the home plan is not frozen yet; run hand_off_to_printer first")
+    while any(row["decision"] == "rejected" for row in approvals_of(store, wish.plan_id)):
+        wish = replace(wish, attempt=wish.attempt + 1)
+    if not dry_run:
+        refuse_backdated(store, wish.plan_id, wish.as_of)
+    return wish
+
+
+def home_plan_id(settings: Settings) -> str:
+    """The first plan of the campaign, the newest attempt that was not rejected."""
+    wish = home_wish(settings, settings.campaign.parameters.snapshot_as_of)
+    while any(row["decision"] == "rejected" for row in approvals_of(settings.store, wish.plan_id)):
+        wish = replace(wish, attempt=wish.attempt + 1)
+    return wish.plan_id
+
+
+def draft(settings: Settings, wish: PlanRequest) -> dict[str, Any]:
+    """Build what is pending and draft the plan, while the caller holds the warehouse's slot. Returns its totals."""
+    frozen = settings.store.find("plans", wish.plan_id)
+    if frozen is not None:
+        log.info("plan %s is frozen already", wish.plan_id)
+        return dict(frozen.meta["totals"])
+    with recorded(settings.data, f"draft-{wish.kind}", wish.as_of) as record:
+        context = Context(wish.as_of, wish.kind, wish.posting_date, wish.run_on)
+        run_models(settings.store, settings.campaign, context, command="run", select=MODELS[wish.kind])
+        drafted = draft_plan(settings.store, settings.campaign, wish)
+        record.update(drafted.totals)
+    return dict(drafted.totals)
+
+
+def judge(settings: Settings, wish: PlanRequest) -> list[str]:
+    """Let the gate judge the draft. Returns warnings for the approvers.
+
+    Raises:
+        GateFailedError: a critical expectation fails; nothing is frozen.
+    """
+    if settings.store.find("plans", wish.plan_id) is not None:
+        return []
+    path = candidate_path(settings.store, wish.plan_id)
+    drafted = Draft.read(path)
+    if not drafted.totals["envelope_count"]:
+        return ["この計画には発送物がありません (nothing to send in this plan)"]
+    suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
+        wish.kind, "outbound/plan_lots"
+    )
+    values = settings.campaign.parameters
+    with recorded(settings.data, f"gate-{wish.kind}", wish.as_of) as record:
+        result = run_gate(
+            suite,
+            _gate_tables(settings, path),
+            settings.data / "published" / "validations" / wish.plan_id,
+            {
+                "certificates_per_envelope": values.certificates_per_envelope,
+                "lot_size": values.lot_size,
+                "seed_households_per_lot": values.seed_households_per_lot,
+                "min_days_valid": values.min_days_valid,
+                "highest_sequence_before": drafted.totals["highest_sequence_before"],
+            },
+        )
+        record["warnings"] = len(result.warnings)
+    require(result)
+    return warnings_of(result)
+
+
+def warnings_of(result: GateResult) -> list[str]:
+    """The warnings of a gate as lines for the approvers: what and how many, no values."""
+    return [f"{finding.description}: {finding.count}" for finding in result.warnings]
+
+
+def freeze(settings: Settings, wish: PlanRequest) -> str:
+    """Make the draft a fact. Returns the plan's id."""
+    with recorded(settings.data, f"freeze-{wish.kind}", wish.as_of):
+        return freeze_plan(settings.store, wish.plan_id, wish.as_of).name
+
+
+def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
+    """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name."""
+    return {file.name: file.sha256 for file in clear_files(settings, plan_id)}
+
+
+def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
+    """The clear files of a frozen plan, made from the plan alone, in the order in which they are sent.
+
+    Lots first, then the pull list, the release order last: the printer may post only what it has been told to
+    leave out already.
+    """
+    store, campaign = settings.store, settings.campaign
+    plan = store.get("plans", plan_id)
+    outbox = settings.data / "outbox" / plan_id
+    shutil.rmtree(outbox, ignore_errors=True)
+    outbox.mkdir(parents=True, mode=0o700)
+    received_on = date.fromisoformat(plan.meta["received_on"])
+    with recorded(settings.data, "lot-files", received_on) as record:
+        lot_ids = pq.read_table(plan.table("lots"), columns=["lot_id"]).column("lot_id").to_pylist()
+        connection = memory(spill=settings.data / "tmp" / "duckdb")
+        try:
+            files = [
+                write_lot(
+                    plan, lot_id, campaign, outbox, connection=connection, plans_glob=str(store.root / "plans" / "*")
+                )
+                for lot_id in lot_ids
+            ]
+        finally:
+            connection.close()
+        if plan_kind(plan) == "release":
+            files += _release_files(settings, plan, files, outbox)
+        record.update(files=len(files), bytes=sum(file.bytes for file in files))
+    return files
+
+
+def plan_kind(plan: Fact) -> str:
+    """The kind of a frozen plan."""
+    return str(pq.read_table(plan.table("plan"), columns=["plan_kind"]).column(0)[0].as_py())
+
+
+def record_answers(
+    settings: Settings, plan_id: str, files: dict[str, str], answers: Sequence[Answer], received_on: date
+) -> str:
+    """Land what the two people answered, bound to the files. Returns the subject's hash.
+
+    Raises:
+        ApprovalError: a rejection, the same person twice, or other files than those that were approved.
+    """
+    subject = subject_hash(files)
+    record_approvals(settings.store, plan_id, subject, list(answers), received_on)
+    return subject
+
+
+def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget, received_on: date) -> dict[str, int]:
+    """Seal and send the files of an approved plan. Safe to run again: what is announced is not sent twice.
+
+    Raises:
+        PlanError: the plan is not approved, or its files are not the approved ones.
+    """
+    approved = [row for row in approvals_of(settings.store, plan_id) if row["decision"] == "approved"]
+    if len(approved) < 2 or any(row["subject_sha256"] != subject for row in approved):
+        raise PlanError(f"plan {plan_id} has no two approvals of these files; nothing was sent")
+    files = clear_files(settings, plan_id)
+    if subject_hash({file.name: file.sha256 for file in files}) != subject:
+        raise PlanError(
+            f"plan {plan_id}: the files made again differ from the approved ones; "
+            "the approval is void, nothing was sent"
+        )
+    with recorded(settings.data, "send", received_on) as record:
+        for file in files:
+            send(settings.store, file, target, received_on=received_on, plan_id=plan_id)
+        record.update(files=len(files), envelopes=sum(file.envelopes for file in files))
+    shutil.rmtree(settings.data / "outbox" / plan_id, ignore_errors=True)
+    return {"files": len(files), "envelopes": sum(file.envelopes for file in files)}
+
+
+def _gate_tables(settings: Settings, path: Path) -> dict[str, Path]:
+    tables = ["plan", "lots", "envelopes", "certificates", "seed_pieces", "pulls", "follow_ups", "list_lines"]
+    return {name: path / f"{name}.parquet" for name in tables}
+
+
+def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:
+    sent = {
+        str(row["lot_id"]): str(row["sha256_clear"])
+        for fact in settings.store.all("transfers")
+        if fact.name.endswith("--sealed")
+        for row in pq.read_table(fact.table("transfers")).to_pylist()
+        if row["lot_id"]
+    }
+    hashes = sent | {file.lot_id: file.sha256 for file in supplementary if file.lot_id}
+    return [
+        write_pull_list(plan, settings.campaign, outbox),
+        write_release_order(plan, settings.campaign, outbox, lot_hashes=hashes),
+    ]
+
+
+def home_wish(settings: Settings, as_of: date) -> PlanRequest:
+    """The wish for the first plan. Its name carries the snapshot's day, its facts count as of the hand-off."""
+    return PlanRequest("home", as_of, run_on=settings.campaign.parameters.snapshot_as_of)

@@ -1,0 +1,100 @@
+"""Publishing: every mart is built as of the newest fact, tested, and copied for analysts in one atomic step."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from kakuninsho.facts.schemas import KINDS
+from kakuninsho.facts.store import FactStore
+from kakuninsho.runs import recorded
+from kakuninsho.settings import Settings
+from kakuninsho.warehouse import Context, memory, run_models
+
+log = logging.getLogger(__name__)
+
+
+def newest_fact_on(store: FactStore) -> date | None:
+    """The day of the newest fact of any kind."""
+    days = [fact.meta["received_on"] for kind in KINDS for fact in store.all(kind)]
+    return date.fromisoformat(max(days)) if days else None
+
+
+def facts_fingerprint(store: FactStore, as_of: date) -> str:
+    """A hash of the names of all facts and of the day: what was published of the same facts need not be again."""
+    names = [f"{kind}/{fact.name}" for kind in KINDS for fact in store.all(kind, until=as_of)]
+    return hashlib.sha256("\n".join([as_of.isoformat(), *names]).encode()).hexdigest()
+
+
+def is_current(settings: Settings) -> bool:
+    """Whether the published copy is of all facts that there are."""
+    day = newest_fact_on(settings.store)
+    mark = settings.data / "published" / "fingerprint.txt"
+    return day is None or (
+        mark.is_file() and mark.read_text(encoding="utf-8") == facts_fingerprint(settings.store, day)
+    )
+
+
+def publish(settings: Settings, as_of: date, *, force: bool = False) -> bool:
+    """Build and test every model and replace the published copy, while the caller holds the warehouse's slot.
+
+    Returns False when the same facts have been published for this day already.
+
+    Raises:
+        TransformError: a model or test fails; the copy that was published before stays.
+    """
+    settings.store.initialise()
+    fingerprint = facts_fingerprint(settings.store, as_of)
+    mark = settings.data / "published" / "fingerprint.txt"
+    if not force and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
+        log.info("nothing is new since the last publication")
+        return False
+    with recorded(settings.data, "publish", as_of) as record:
+        results = run_models(settings.store, settings.campaign, Context(as_of))
+        record["nodes"] = len(results)
+        record["tables"] = export(settings.data)
+    mark.write_text(fingerprint, encoding="utf-8")
+    return True
+
+
+def export(data: Path) -> int:
+    """Copy the marts to `<data>/published/analytics.duckdb`, and Parquet beside it. Returns the number of marts."""
+    folder = data / "published"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    staging = data / "tmp" / "published"
+    shutil.rmtree(staging, ignore_errors=True)
+    (staging / "parquet").mkdir(parents=True)
+    connection = memory(spill=data / "tmp" / "duckdb", keep_order=False)
+    try:
+        connection.execute(f"attach '{data / 'warehouse.duckdb'}' as warehouse (read_only)")
+        connection.execute(f"attach '{staging / 'analytics.duckdb'}' as analytics")
+        connection.execute("create schema analytics.marts")
+        marts = _marts(connection)
+        for mart in marts:
+            connection.execute(f"create table analytics.marts.{mart} as from warehouse.marts.{mart}")
+            connection.execute(
+                f"copy (from warehouse.marts.{mart}) to '{staging / 'parquet' / mart}.parquet' (compression zstd)"
+            )
+    finally:
+        connection.close()
+    (staging / "analytics.duckdb").replace(folder / "analytics.duckdb")
+    previous = data / "tmp" / "published-before"
+    shutil.rmtree(previous, ignore_errors=True)
+    if (folder / "parquet").exists():
+        (folder / "parquet").rename(previous)
+    (staging / "parquet").rename(folder / "parquet")
+    shutil.rmtree(previous, ignore_errors=True)
+    return len(marts)
+
+
+def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    query = """
+        select table_name from information_schema.tables
+        where table_catalog = 'warehouse' and table_schema = 'marts' order by table_name
+    """
+    return [str(row[0]) for row in connection.execute(query).fetchall()]

@@ -1,0 +1,99 @@
+"""The season in figures: `<data>/summary.json`, read from the published marts and the records of the runs."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import duckdb
+
+from kakuninsho.runs import peak_rss_mb, records
+from kakuninsho.settings import Settings
+from kakuninsho.warehouse import published
+
+REGISTER_COUNTS = """
+    select disposition, reason_code, count(*) from marts.fct_member_dispositions group by all order by all
+"""
+WAVES = "select wave_key, planned, pulled, posted, returned from marts.fct_waves order by wave_key"
+FOLLOW_UPS = """
+    select run_on::varchar, outcome, count(*) from marts.fct_employer_follow_ups group by all order by all
+"""
+LEDGER = "select stage, left_side, right_side, difference, closes from marts.fct_ledger order by stage"
+OUTCOMES = ("employer_bundle", "branch_desk", "held", "closed")
+
+
+def summarise(settings: Settings) -> dict[str, Any]:
+    """Collect the summary of a season. Keys and meaning are those that the README describes; counts only."""
+    with published(settings.data) as connection:
+        ledger = [
+            {"stage": stage, "left": left, "right": right, "difference": difference, "closes": closes}
+            for stage, left, right, difference, closes in connection.execute(LEDGER).fetchall()
+        ]
+        summary: dict[str, Any] = {
+            "campaign": settings.campaign_name,
+            "register": _register(settings, connection),
+            "waves": {
+                wave: {"planned": planned, "pulled": pulled, "posted": posted, "returned": returned}
+                for wave, planned, pulled, posted, returned in connection.execute(WAVES).fetchall()
+            },
+            "follow_ups": _follow_ups(settings, connection),
+            "certificates": dict(
+                connection.execute(
+                    "select status, count(*) from marts.fct_certificates group by all order by all"
+                ).fetchall()
+            ),
+            "envelopes": _one(connection, _FIRST_PLAN_ENVELOPES),
+            "lots": _one(connection, "select count(*) from marts.fct_lots"),
+            "employer_lists": _one(
+                connection, "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
+            ),
+            "ledger": ledger,
+            "closes": bool(ledger) and all(row["closes"] for row in ledger),
+        }
+    seconds: dict[str, float] = defaultdict(float)
+    for record in records(settings.data):
+        seconds[record["phase"]] += record["seconds"]
+    summary["seconds"] = {phase: round(value, 1) for phase, value in sorted(seconds.items())}
+    summary["peak_rss_mb"] = max([peak_rss_mb(), *(record["peak_rss_mb"] for record in records(settings.data))])
+    return summary
+
+
+def write_summary(settings: Settings) -> dict[str, Any]:
+    """Write `<data>/summary.json` and return it."""
+    summary = summarise(settings)
+    path = settings.data / "summary.json"
+    path.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return summary
+
+
+_EMPLOYER_LISTS = "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
+_FIRST_PLAN_ENVELOPES = """
+    select count(*) from marts.fct_envelopes as envelopes
+    join marts.fct_lots as lots using (lot_id)
+    where lots.kind = 'home' and not envelopes.is_reprint and envelopes.status != 'replaced'
+"""
+
+
+def _register(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    snapshot = settings.store.get("register", f"as_of={settings.campaign.parameters.snapshot_as_of}")
+    counts: dict[str, dict[str, int]] = {"excluded": {}, "held": {}, "target": {}}
+    for disposition, reason, count in connection.execute(REGISTER_COUNTS).fetchall():
+        counts[disposition][reason] = count
+    rejected = _one(
+        connection,
+        "select count(*) from marts.fct_register_rejects where file = 'members' and is_campaign_drop",
+    )
+    return {"rows": snapshot.meta["totals"]["manifest_rows"]["members"], "rejected": rejected, **counts}
+
+
+def _follow_ups(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    runs = {day.isoformat(): dict.fromkeys(OUTCOMES, 0) for day in settings.campaign.follow_up_runs}
+    for run_on, outcome, count in connection.execute(FOLLOW_UPS).fetchall():
+        runs.setdefault(run_on, dict.fromkeys(OUTCOMES, 0))[outcome] = count
+    return runs
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

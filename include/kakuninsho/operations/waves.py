@@ -1,0 +1,93 @@
+"""A month of home mailing and the release of each of its posting dates (rules: a wave)."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from datetime import date
+
+from kakuninsho.operations.planning import home_plan_id
+from kakuninsho.plans.draft import PlanError, PlanRequest
+from kakuninsho.settings import Settings
+from kakuninsho.warehouse import memory
+
+log = logging.getLogger(__name__)
+
+
+def open_month(settings: Settings, as_of: date) -> dict[str, int]:
+    """Write what the month of a day will post, a line per lot, and return its counts.
+
+    Raises:
+        PlanError: the home plan is not frozen, or the day is in no month of mailing.
+    """
+    wave = f"{as_of:%Y-%m}"
+    if wave not in settings.campaign.parameters.wave_months:
+        raise PlanError(f"{wave} is no month of mailing of campaign {settings.campaign_name}")
+    if settings.store.find("plans", home_plan_id(settings)) is None:
+        raise PlanError(f"wave {wave}: the home plan is not frozen yet; run hand_off_to_printer first")
+    connection = memory()
+    try:
+        lots = connection.execute(
+            f"""
+            select posting_date, lot_id, envelope_count, certificate_count, seed_count, postage_yen
+            from read_parquet('{settings.store.root}/plans/*/lots.parquet')
+            where wave_key = ? and lot_kind in ('home', 'supplementary') order by posting_date, lot_id
+            """,
+            [wave],
+        ).fetchall()
+    finally:
+        connection.close()
+    folder = settings.data / "published" / "waves"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{wave}.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["差出日", "ロット", "封筒", "資格確認書", "見本", "郵便料金(円)"])
+        writer.writerows(lots)
+    counts = {
+        "lots": len(lots),
+        "envelopes": sum(lot[2] for lot in lots),
+        "certificates": sum(lot[3] for lot in lots),
+        "postage_yen": sum(lot[5] for lot in lots),
+    }
+    log.info("wave %s: %s", wave, counts)
+    return counts
+
+
+def release_wish(settings: Settings, as_of: date) -> PlanRequest | None:
+    """The release that a day prepares, or None when its posting date has nothing to post.
+
+    The posting date is the campaign's for that day of release; on another day the next one that may be re-checked.
+
+    Raises:
+        PlanError: no posting date may be released on this day.
+    """
+    posting_date = _posting_date(settings, as_of)
+    wish = PlanRequest("release", as_of, posting_date=posting_date)
+    if settings.store.find("plans", wish.plan_id) is not None:
+        return wish
+    decided = bool(settings.store.all("feeds/decisions", until=as_of))
+    connection = memory()
+    try:
+        row = connection.execute(
+            f"""
+            select count(*) from read_parquet('{settings.store.root}/plans/*/lots.parquet')
+            where posting_date = ? and lot_kind in ('home', 'supplementary')
+            """,
+            [posting_date],
+        ).fetchone()
+    finally:
+        connection.close()
+    return wish if decided or (row and row[0]) else None
+
+
+def _posting_date(settings: Settings, as_of: date) -> date:
+    campaign = settings.campaign
+    if as_of in campaign.releases:
+        return campaign.releases[as_of]
+    ahead = [day for day in campaign.posting_dates if as_of < day]
+    if not ahead or campaign.business_days_between(as_of, ahead[0]) > campaign.parameters.recheck_max_business_days:
+        raise PlanError(
+            f"no posting date can be released on {as_of}: a re-check counts at most "
+            f"{campaign.parameters.recheck_max_business_days} business days before posting"
+        )
+    return ahead[0]

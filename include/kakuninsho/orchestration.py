@@ -1,0 +1,347 @@
+"""The one module that knows Airflow: timetables of the campaign, forms, pools, and the tasks that DAGs are made of.
+
+Tasks pass names, days and counts to each other, never a row of data.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pendulum
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Asset, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.timetables.events import EventsTimetable
+
+from kakuninsho.campaign import Campaign
+from kakuninsho.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+POOL = "warehouse"
+FACTS = Asset("kakuninsho_facts")
+APPROVE, REJECT = "Approve", "Reject"
+PRINTER_CONNECTION = "printer_sftp"
+
+
+class Tag(StrEnum):
+    """Tags of DAGs, so that the page can be filtered by who has to do with it."""
+
+    REGISTER = "加入者データ"
+    PRINTER = "印刷会社"
+    MAILING = "個人宛発送"
+    EMPLOYER = "事業所"
+    REPORTING = "集計・公開"
+    UPKEEP = "保守"
+
+
+# Work is tried again, a rule that says no is not: those raise AirflowFailException.
+DEFAULT_ARGUMENTS: dict[str, Any] = {
+    "owner": "kakuninsho",
+    "retries": 2,
+    "retry_delay": timedelta(minutes=int(os.environ.get("KAKUNINSHO_RETRY_MINUTES", "5"))),
+}
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The installation that this process works for."""
+    return Settings.from_environment()
+
+
+def on_days(days: Callable[[Campaign], Iterable[date]], *, at: int) -> EventsTimetable:
+    """A timetable of days of the campaign at a full hour of Tokyo's day. A cron would start again next year."""
+    events = [pendulum.instance(datetime.combine(day, time(at), tzinfo=TOKYO)) for day in days(settings().campaign)]
+    return EventsTimetable(
+        event_dates=events, description=f"{len(events)} 回 (令和7年度の暦)", restrict_to_events=False
+    )
+
+
+def dag_arguments(dag_id: str, display_name: str, tags: list[Tag], *, schedule: Any) -> dict[str, Any]:
+    """What every DAG of the project has in common."""
+    return {
+        "dag_id": dag_id,
+        "dag_display_name": display_name,
+        "schedule": schedule,
+        "start_date": pendulum.datetime(settings().campaign.parameters.snapshot_as_of.year, 4, 1, tz="Asia/Tokyo"),
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": [tag.value for tag in tags],
+        "default_args": DEFAULT_ARGUMENTS,
+        "params": form(),
+    }
+
+
+def form(**more: Param) -> dict[str, Param]:
+    """The form of a DAG: the day it stands for, whether it only shows, and what a DAG adds."""
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="基準日",
+            description="この日の業務として実行します。空欄のときは予定日です。",
+        ),
+        "dry_run": Param(
+            default=False,
+            type="boolean",
+            title="試行",
+            description="何が起きるかを示すだけで、確定も送付もしません。",
+        ),
+        **more,
+    }
+
+
+def core_feeds_folder() -> str:
+    """Where the core system's feeds lie."""
+    return str(settings().feeds)
+
+
+def inbox_folder() -> str:
+    """Where the printer's opened answers lie."""
+    return str(settings().data / "inbox")
+
+
+def as_of() -> date:
+    """The day that this run stands for: the form's, else the run's logical date in Tokyo."""
+    context = get_current_context()
+    given = context["params"].get("as_of")
+    if given:
+        return date.fromisoformat(str(given))
+    moment = context.get("logical_date") or context["dag_run"].run_after
+    return pendulum.instance(moment).in_timezone("Asia/Tokyo").date()
+
+
+def is_dry_run() -> bool:
+    """Whether the form asks to show only."""
+    return bool(get_current_context()["params"].get("dry_run"))
+
+
+def skip(reason: str) -> None:
+    """End this branch of the run: there is nothing to do, and that is fine."""
+    raise AirflowSkipException(reason)
+
+
+def decide(work: Callable[[], Any]) -> Any:
+    """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
+    from kakuninsho.feeds import FeedError
+    from kakuninsho.gates import GateError
+    from kakuninsho.plans.approvals import ApprovalError
+    from kakuninsho.plans.draft import PlanError
+    from kakuninsho.register.errors import RegisterDropError
+
+    try:
+        return work()
+    except (FeedError, GateError, ApprovalError, PlanError, RegisterDropError) as error:
+        log.error("%s", error)
+        (settings().data / "runs").mkdir(parents=True, exist_ok=True)
+        (settings().data / "runs" / "last_refusal.txt").write_text(f"{error}\n", encoding="utf-8")
+        raise AirflowFailException(str(error)) from None
+
+
+def printer_target() -> Any:
+    """The printer's SFTP address, from the Airflow connection `printer_sftp`: host, port, login, extra.
+
+    extra: client_key (path), host_key (one line of a known_hosts key: type and key).
+    """
+    from airflow.sdk import BaseHook
+
+    from kakuninsho.printer.transfer import SftpTarget
+
+    connection = BaseHook.get_connection(PRINTER_CONNECTION)
+    extra = connection.extra_dejson
+    return SftpTarget(
+        host=str(connection.host),
+        port=int(connection.port or 22),
+        username=str(connection.login),
+        client_key=Path(extra["client_key"]),
+        host_key=str(extra["host_key"]),
+        keys=settings().keys,
+    )
+
+
+# --- the tasks of every DAG that makes a plan ---------------------------------------------------------------
+
+
+def _wish(given: dict[str, Any]) -> Any:
+    from kakuninsho.plans.draft import PlanRequest
+
+    days = {key: date.fromisoformat(given[key]) if given[key] else None for key in ("posting_date", "run_on")}
+    return PlanRequest(kind=given["kind"], as_of=date.fromisoformat(given["as_of"]), attempt=given["attempt"], **days)
+
+
+def _given(wish: Any) -> dict[str, Any]:
+    return {
+        "kind": wish.kind,
+        "as_of": wish.as_of.isoformat(),
+        "posting_date": wish.posting_date.isoformat() if wish.posting_date else None,
+        "run_on": wish.run_on.isoformat() if wish.run_on else None,
+        "attempt": wish.attempt,
+    }
+
+
+def check_wish(wish: Any) -> dict[str, Any]:
+    """Check what must already be true for a plan; returns the wish in a form that tasks can pass on."""
+    from kakuninsho.operations import planning
+
+    checked: dict[str, Any] = _given(decide(lambda: planning.check(settings(), wish, dry_run=is_dry_run())))
+    return checked
+
+
+@task(task_display_name="作成 (dbt)", pool=POOL)
+def draft_plan(wish: dict[str, Any]) -> dict[str, Any]:
+    """Build what is pending and draft the plan, in one slot of the warehouse."""
+    from kakuninsho.operations import planning
+
+    totals = decide(lambda: planning.draft(settings(), _wish(wish)))
+    log.info("draft %s: %s", _wish(wish).plan_id, json.dumps(totals))
+    return {"wish": wish, "totals": totals}
+
+
+@task(task_display_name="検査 (Great Expectations)")
+def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
+    """Let the gate judge the draft."""
+    from kakuninsho.operations import planning
+
+    warnings = decide(lambda: planning.judge(settings(), _wish(drafted["wish"])))
+    for warning in warnings:
+        log.warning("%s", warning)
+    return {**drafted, "warnings": warnings}
+
+
+@task(task_display_name="確定", pool=POOL)
+def freeze_plan(judged: dict[str, Any]) -> dict[str, Any]:
+    """Make the draft a fact: from here on its control numbers are given."""
+    from kakuninsho.operations import planning
+
+    if is_dry_run():
+        skip("試行のため確定しません (dry run)")
+    return {**judged, "plan_id": decide(lambda: planning.freeze(settings(), _wish(judged["wish"])))}
+
+
+@task(task_display_name="送付ファイル作成")
+def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
+    """Write the files that will leave, from the frozen plan alone."""
+    from kakuninsho.operations import planning
+
+    files = decide(lambda: planning.write_files(settings(), frozen["plan_id"]))
+    return {**frozen, "files": files}
+
+
+class PersonalApproval(ApprovalOperator):
+    """One person's approval in the page; in a replay (APPROVALS=auto) answered at once, and the answer says so."""
+
+    def __init__(self, *, person: int, **arguments: Any) -> None:
+        super().__init__(fail_on_reject=False, **arguments)
+        self.person = person
+
+    def execute(self, context: Any) -> Any:
+        """Ask, or answer for the person in a replay."""
+        if settings().automatic_approvals:
+            return {"chosen_options": [APPROVE], "responded_by_user": {"id": f"replay-{self.person}"}, "auto": True}
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Pass the answer on; the next task decides on both answers together."""
+        return self._answer(event)
+
+    @staticmethod
+    def _answer(event: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "chosen_options": list(event["chosen_options"]),
+            "responded_by_user": dict(event.get("responded_by_user") or {}),
+            "auto": False,
+        }
+
+
+def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
+    """Two approval tasks on the same files, one for each of two people."""
+    body = (
+        "{% set p = ti.xcom_pull(task_ids='write_files') %}"
+        "**{{ p['plan_id'] }}**\n\n"
+        "| | |\n|---|---|\n| 封筒 | {{ p['totals']['envelope_count'] }} |\n"
+        "| 資格確認書 | {{ p['totals']['certificate_count'] }} |\n| 対象者 | {{ p['totals']['member_count'] }} |\n"
+        "| ファイル | {{ p['files'] | length }} |\n\n"
+        "{% for warning in p['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}"
+    )
+    asked = []
+    for person, name in ((1, "承認 1人目"), (2, "承認 2人目")):
+        operator = PersonalApproval(
+            task_id=f"approve_{'first' if person == 1 else 'second'}",
+            task_display_name=name,
+            person=person,
+            subject=f"{what}: {name}",
+            body=body,
+        )
+        files >> operator
+        asked.append(operator)
+    return asked[0], asked[1]
+
+
+@task(task_display_name="承認の記録")
+def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Land both answers as facts, bound to the hash of the files."""
+    from kakuninsho.operations import planning
+    from kakuninsho.plans.approvals import Answer
+
+    answers = [
+        Answer(
+            decision="approved" if answer["chosen_options"] == [APPROVE] else "rejected",
+            decided_by=str(answer["responded_by_user"].get("id", "")),
+            is_automatic=bool(answer["auto"]),
+        )
+        for answer in (first, second)
+    ]
+    subject = decide(lambda: planning.record_answers(settings(), files["plan_id"], files["files"], answers, as_of()))
+    return {"plan_id": files["plan_id"], "subject": subject}
+
+
+@task(task_display_name="封緘・送付", outlets=[FACTS])
+def send(approved: dict[str, Any]) -> dict[str, int]:
+    """Seal and send the approved files."""
+    from kakuninsho.operations import planning
+
+    sent: dict[str, int] = decide(
+        lambda: planning.send_plan(settings(), approved["plan_id"], approved["subject"], printer_target(), as_of())
+    )
+    log.info("sent %s", sent)
+    return sent
+
+
+def plan_tasks(wish: Any, *, what: str) -> Any:
+    """The way of every plan: draft, judge, freeze, write, two approvals, record, send."""
+    files = write_files(freeze_plan(judge_plan(draft_plan(wish))))
+    first, second = approvals(files, what=what)
+    return send(record_approval(files, first.output, second.output))
+
+
+# --- the tasks of every DAG that takes files in -------------------------------------------------------------
+
+Files = list[tuple[str, str]]
+
+
+@task(task_display_name="検査 (Great Expectations)")
+def judge_files(files: Files, inbox: str) -> Files:
+    """Read files of feeds aside and let their gates judge them. `inbox` is the folder that they lie in."""
+    from kakuninsho.operations import answers
+
+    decide(lambda: answers.judge_and_stage(settings(), files, Path(inbox), as_of()))
+    return files
+
+
+@task(task_display_name="取込み", outlets=[FACTS])
+def land_files(files: Files) -> list[str]:
+    """Make the judged files facts."""
+    from kakuninsho.operations import answers
+
+    return list(decide(lambda: answers.land(settings(), files, as_of())))

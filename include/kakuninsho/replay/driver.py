@@ -1,0 +1,160 @@
+"""The replay driver: asks each DAG's own timetable for its days and runs them one after the other through Airflow.
+
+Catch-up by the scheduler would be wrong, not merely slow: runs of later months would start beside earlier ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+from kakuninsho.replay.installation import Sandbox, airflow_environment
+from kakuninsho.sandbox import control
+from kakuninsho.settings import Settings
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+PUBLISH = "publish_for_analysts"
+PUBLISH_HOUR = 20
+
+
+class ReplayError(RuntimeError):
+    """A run of the season did not succeed. Says which, on which day, and what it answered."""
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One run of one DAG."""
+
+    moment: datetime
+    dag_id: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the display is told before each run."""
+
+    number: int
+    of: int
+    run: Run
+    display_name: str
+
+
+class Season:
+    """All runs of the campaign, through Airflow's own code, in this process."""
+
+    def __init__(self, settings: Settings, sandbox: Sandbox, *, log_file: TextIO) -> None:
+        self.settings = settings
+        self.sandbox = sandbox
+        self.log_file = log_file
+        os.environ.update(airflow_environment(settings, port=sandbox.port))
+        os.environ["KAKUNINSHO_RETRY_MINUTES"] = "0"
+        with self._quiet():
+            self.dags = _load_dags(settings)
+
+    def runs(self) -> list[Run]:
+        """Every run that the timetables name, by day and hour."""
+        return sorted(
+            Run(moment.astimezone(TOKYO), dag_id)
+            for dag_id, dag in self.dags.items()
+            for moment in getattr(dag.timetable, "event_dates", ())
+        )
+
+    def play(
+        self, tell: Callable[[Progress], None], *, until: date | None = None, only: frozenset[str] | None = None
+    ) -> int:
+        """Run the season. Returns the number of runs.
+
+        Args:
+            tell: called before each run.
+            until: stop after this day.
+            only: leave other DAGs out.
+
+        Raises:
+            ReplayError: a run ended in another state than success; later runs are not started.
+        """
+        runs = [
+            run
+            for run in self.runs()
+            if (until is None or run.moment.date() <= until) and (only is None or run.dag_id in only)
+        ]
+        today: date | None = None
+        published = True
+        for number, run in enumerate(runs, start=1):
+            if not published and (run.moment.date() != today or run.moment.hour > PUBLISH_HOUR):
+                self._publish(today or run.moment.date())
+                published = True
+            if run.moment.date() != today:
+                today = run.moment.date()
+                control.advance(self.sandbox.root, today)
+                published = False
+            tell(Progress(number, len(runs), run, str(self.dags[run.dag_id].dag_display_name)))
+            self._run(run)
+        if not published and today is not None:
+            self._publish(today)
+        return len(runs)
+
+    def _publish(self, day: date) -> None:
+        from kakuninsho.operations import publishing
+
+        if publishing.is_current(self.settings):
+            return
+        self._run(Run(datetime(day.year, day.month, day.day, PUBLISH_HOUR, tzinfo=TOKYO), PUBLISH))
+
+    def _run(self, run: Run) -> None:
+        refusal = self.settings.data / "runs" / "last_refusal.txt"
+        refusal.unlink(missing_ok=True)
+        with self._quiet():
+            outcome = self.dags[run.dag_id].test(logical_date=run.moment, run_after=run.moment)
+        if str(outcome.state) != "success":
+            reason = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else "see the log"
+            failed = [task.task_id for task in outcome.get_task_instances() if str(task.state) == "failed"]
+            raise ReplayError(
+                f"{run.dag_id} of {run.moment:%Y-%m-%d %H:%M} ended as {outcome.state} in {', '.join(failed)}: {reason}"
+            )
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Task logs go to the log file, the terminal belongs to the progress display."""
+        with redirect_stdout(self.log_file), redirect_stderr(self.log_file):
+            yield
+        self.log_file.flush()
+
+
+def _load_dags(settings: Settings) -> dict[str, Any]:
+    from airflow.models.pool import Pool
+    from airflow.utils.db import initdb
+    from airflow.utils.session import create_session
+
+    if not (settings.data / "airflow" / "airflow.db").exists():
+        initdb()
+    from airflow.dag_processing.dagbag import DagBag
+
+    from kakuninsho.orchestration import POOL
+    from kakuninsho.paths import DAGS
+
+    with create_session() as session:
+        Pool.create_or_update_pool(POOL, slots=1, description="DuckDB", include_deferred=False, session=session)
+    bag = DagBag(str(DAGS))
+    if bag.import_errors:
+        raise ReplayError("DAG files cannot be read: " + ", ".join(Path(name).name for name in bag.import_errors))
+    return dict(bag.dags)
+
+
+def open_log(data: Path) -> TextIO:
+    """The log of a replay, appended to."""
+    (data / "runs").mkdir(parents=True, exist_ok=True)
+    return (data / "replay.log").open("a", encoding="utf-8")
+
+
+def silence_console_logging() -> None:
+    """Keep libraries' loggers off the terminal; the log file has everything."""
+    logging.getLogger().handlers.clear()
+    sys.stderr.flush()
