@@ -1,0 +1,56 @@
+with source as (
+    select * from {{ source('context', 'campaign') }}
+),
+
+final as (
+    select
+        campaign,
+        snapshot_as_of,
+        enrolled_through,
+        new_enrollee_from,
+        mail_in_grace,
+        pull_when_usable,
+        hold_when_address_is_employer,
+        validity_turns_over_month,
+        validity_turns_over_day,
+        validity_years,
+        age_of_late_stage_care,
+        voluntary_years,
+        min_days_valid,
+        certificates_per_envelope,
+        lot_size,
+        seed_households_per_lot,
+        replacement_numbers_share,
+        replacement_numbers_floor,
+        certificate_weight_g,
+        mount_weight_g,
+        leaflet_weight_g,
+        seal_weight_g,
+        reply_envelope_weight_g,
+        outer_envelope_weight_g,
+        hand_off_on,
+        employer_lists_on,
+        release_business_days_before_posting,
+        recheck_max_business_days,
+        recheck_max_age_days,
+        closing_follow_up_on,
+        requests_day_of_month,
+        usage_rates_day_of_month,
+        deletion_day_of_month,
+        old_cards_end_on,
+        served_by,
+        printer_report_weekday,
+        stop_min_posted,
+        stop_rate,
+        assumed_delivered_after_days,
+        printer_capacity_per_week,
+        post_capacity_per_week,
+        max_reject_rate,
+        max_reject_rows_always_accepted,
+        max_name_width,
+        max_address_width,
+        max_building_width
+    from source
+)
+
+select * from final

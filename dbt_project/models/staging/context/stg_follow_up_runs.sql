@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('context', 'follow_up_runs') }}
+),
+
+final as (
+    select
+        run_on
+    from source
+)
+
+select * from final

@@ -1,0 +1,15 @@
+with source as (
+    select * from {{ source('context', 'registers') }}
+),
+
+final as (
+    select
+        as_of,
+        kind,
+        file,
+        manifest_rows,
+        is_campaign_drop
+    from source
+)
+
+select * from final

@@ -1,0 +1,1 @@
+{{ newest_register('addresses', 'household_key') }}

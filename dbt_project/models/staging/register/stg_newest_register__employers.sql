@@ -1,0 +1,1 @@
+{{ newest_register('employers', 'employer_key') }}

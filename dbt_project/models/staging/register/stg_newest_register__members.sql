@@ -1,0 +1,1 @@
+{{ newest_register('members', 'member_key') }}

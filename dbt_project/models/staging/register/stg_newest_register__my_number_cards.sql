@@ -1,0 +1,1 @@
+{{ newest_register('my_number_cards', 'member_key') }}
