@@ -1,0 +1,256 @@
+"""From a register drop to a fact: staging (verify, sort rows, write aside) and landing (the rename).
+
+Between the two a gate judges the staged Parquet files. Nothing becomes a fact unless both have passed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from kakuninsho.campaign import Campaign
+from kakuninsho.facts.schemas import REGISTER
+from kakuninsho.facts.store import Fact, FactConflictError, FactStore
+from kakuninsho.register.checking import FileSorter, Sorted, output_columns
+from kakuninsho.register.contract import MY_NUMBER_MACROS, TABLES
+from kakuninsho.register.drops import Drop, Manifest, PromisedFile, read_manifest, verify_files
+from kakuninsho.register.errors import Reason, RegisterConflictError, RegisterDropError
+from kakuninsho.register.reading import SEND_AGAIN, open_csv, open_parquet, quoted
+from kakuninsho.warehouse.connection import memory
+
+KIND = "register"
+STAGED = "staged.json"
+REJECTS = "rejects"
+
+
+class StagedFile(BaseModel):
+    """One file of a staged drop, counted. accepted + rejected = rows = what the manifest promised."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    accepted: int
+    rejects: dict[str, int]  # rows by reason code
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.rejects.values())
+
+
+class StagedDrop(BaseModel):
+    """A drop sorted into Parquet files under `path`, not yet a fact. Holds counts, no row."""
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: date
+    kind: str
+    path: Path
+    content_sha256: str
+    files: dict[str, StagedFile]
+
+    @property
+    def name(self) -> str:
+        return f"as_of={self.as_of.isoformat()}"
+
+    def table(self, name: str) -> Path:
+        """The Parquet file of an accepted table, or of the rejects."""
+        return self.path / f"{name}.parquet"
+
+    @property
+    def rejected(self) -> int:
+        """Rejected rows of all four files."""
+        return sum(file.rejected for file in self.files.values())
+
+
+def stage_drop(
+    drop: Drop, campaign: Campaign, work: Path, *, memory_limit: str | None = None, threads: int = 2
+) -> StagedDrop:
+    """Verify a drop, sort its rows, and write accepted rows and rejects as Parquet into a folder.
+
+    Args:
+        drop: a complete drop.
+        campaign: gives the limit of rejects.
+        work: folder for this drop alone; what an earlier attempt left there is replaced.
+        memory_limit: DuckDB's, as in "6GB".
+        threads: DuckDB's.
+
+    Raises:
+        RegisterDropError: the drop is refused; the folder is left without tables.
+    """
+    work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _clear(work)
+    manifest = read_manifest(drop)
+    verify_files(drop, manifest)
+    try:
+        with memory(limit=memory_limit, threads=threads, spill=work / "spill") as connection:
+            connection.execute(MY_NUMBER_MACROS)
+            _create_rejects(connection)
+            files = {
+                file.table: _stage_file(connection, drop, manifest, file, campaign, work)
+                for file in manifest.files.values()
+            }
+            connection.execute(
+                f"copy (select * from {REJECTS} order by file, row_number)"
+                f" to {quoted(work / f'{REJECTS}.parquet')} (format parquet)"
+            )
+    except BaseException:
+        _clear(work)
+        raise
+    shutil.rmtree(work / "spill", ignore_errors=True)
+    staged = StagedDrop(
+        as_of=manifest.as_of,
+        kind=manifest.kind,
+        path=work,
+        content_sha256=manifest.content_sha256,
+        files={
+            table: StagedFile(rows=file.rows, accepted=file.accepted, rejects=file.rejects)
+            for table, file in files.items()
+        },
+    )
+    (work / STAGED).write_text(staged.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return staged
+
+
+def load_staged(work: Path) -> StagedDrop:
+    """The drop that an earlier task staged in a folder."""
+    staged = StagedDrop.model_validate_json((work / STAGED).read_text(encoding="utf-8"))
+    return staged.model_copy(update={"path": work})
+
+
+def _clear(work: Path) -> None:
+    for path in [*work.glob("*.parquet"), work / STAGED]:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(work / "spill", ignore_errors=True)
+
+
+def _create_rejects(connection: duckdb.DuckDBPyConnection) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, kind in REGISTER[REJECTS].items())
+    connection.execute(f"create temp table {REJECTS} ({columns})")
+
+
+def _stage_file(
+    connection: duckdb.DuckDBPyConnection,
+    drop: Drop,
+    manifest: Manifest,
+    file: PromisedFile,
+    campaign: Campaign,
+    work: Path,
+) -> Sorted:
+    label = f"{drop.name}/{file.name}"
+    table = TABLES[file.table]
+    delivered, as_text = drop.path / file.name, work / f"delivered-{file.table}.parquet"
+    if delivered.suffix == ".csv":
+        source = open_csv(connection, delivered, table, as_text, label=label, error=RegisterDropError)
+    else:
+        source = open_parquet(connection, delivered, table, label=label, error=RegisterDropError)
+    if source.rows != file.rows:
+        raise RegisterDropError(
+            Reason.WRONG_ROW_COUNT,
+            file=label,
+            rule=f"the manifest promises {file.rows} rows and the file holds {source.rows}",
+            action=SEND_AGAIN,
+        )
+    if manifest.kind == "full" and source.rows == 0:
+        raise RegisterDropError(
+            Reason.EMPTY_FILE,
+            file=label,
+            rule="a file of a full drop has no row",
+            rows=0,
+            action="ask the core system's operators whether the extract ran; deliver the drop again",
+        )
+    sorter = FileSorter(connection, source, table, error=RegisterDropError, as_of=drop.as_of)
+    repeated = sorter.find_repeated_keys()
+    _refuse_too_many(label, source.rows, {"at least, by repeated keys": repeated}, campaign)
+    rejects = sorter.judge()
+    _refuse_too_many(label, source.rows, rejects, campaign)
+    day = f"date '{drop.as_of.isoformat()}'"
+    connection.execute(
+        f"insert into {REJECTS} select {day}, '{file.table}', row_number, column_name, reason_code, row_key from judged"
+    )
+    outputs = output_columns(table, REGISTER[file.table], {"as_of": day})
+    accepted = sorter.write_accepted(work / f"{file.table}.parquet", outputs)
+    as_text.unlink(missing_ok=True)
+    counted = Sorted(source.rows, accepted, rejects)
+    if counted.accepted + counted.rejected != counted.rows:
+        raise AssertionError(f"{label}: {counted.accepted} + {counted.rejected} rows of {counted.rows} are sorted")
+    return counted
+
+
+def _refuse_too_many(label: str, rows: int, rejects: dict[str, int], campaign: Campaign) -> None:
+    rejected, limits = sum(rejects.values()), campaign.parameters
+    if rejected <= limits.max_reject_rows_always_accepted or rejected <= limits.max_reject_rate * rows:
+        return
+    codes = ", ".join(f"{code} {count}" for code, count in rejects.items())
+    raise RegisterDropError(
+        Reason.TOO_MANY_REJECTS,
+        file=label,
+        rule=f"{rejected} of {rows} rows break the contract ({codes}), more than max_reject_rate"
+        f" {limits.max_reject_rate} allows",
+        rows=rejected,
+        action="send the counts to the core system's operators and have the drop delivered again;"
+        " the limit is a campaign parameter and is raised only with a reason",
+    )
+
+
+def landed(store: FactStore, drop: Drop) -> Fact | None:
+    """The fact of a drop that has landed already, so that it need not be staged again.
+
+    Raises:
+        RegisterConflictError: the day has a register of other content.
+    """
+    return _existing(store, drop.name, read_manifest(drop).content_sha256)
+
+
+def land_register(store: FactStore, staged: StagedDrop, received_on: date) -> Fact:
+    """Make a staged drop a fact, after the gates have judged it. The same drop again changes nothing.
+
+    Raises:
+        RegisterConflictError: the day has a register of other content.
+    """
+    existing = _existing(store, staged.name, staged.content_sha256)
+    if existing is not None:
+        return existing
+    try:
+        with store.land(
+            KIND, staged.name, received_on=received_on, source=staged.name, source_sha256=staged.content_sha256
+        ) as draft:
+            for table in REGISTER:
+                link_or_copy(staged.table(table), draft.table(table))
+            draft.totals = {
+                "kind": staged.kind,
+                "manifest_rows": {table: file.rows for table, file in staged.files.items()},
+                "rejects": {table: file.rejects for table, file in staged.files.items()},
+            }
+    except FactConflictError:
+        # Another run landed the day meanwhile: the same content is no conflict.
+        existing = _existing(store, staged.name, staged.content_sha256)
+        if existing is None:
+            raise
+        return existing
+    return store.get(KIND, staged.name)
+
+
+def _existing(store: FactStore, name: str, content_sha256: str) -> Fact | None:
+    fact = store.find(KIND, name)
+    if fact is None or fact.meta["source_sha256"] == content_sha256:
+        return fact
+    raise RegisterConflictError(
+        Reason.CONFLICT,
+        file=name,
+        rule="a register of other content has landed for this day, and facts are never changed",
+        action="find out which of the two is right; to replace one needs a name and a reason, and is only possible"
+        " before the first plan is frozen",
+    )
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same immutable bytes under a second name; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
