@@ -1,0 +1,62 @@
+# Python 3.11 or newer, make and git are all that must be there already.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS ?= 20000
+SEED ?= 2025
+DATA ?= var/season
+REGISTER ?=
+READY := $(VENV)/.ready
+
+export KAKUNINSHO_DATA := $(DATA)
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup season test test-all lint up down docs bench format clean
+
+help: ## この一覧 (this list)
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(READY) ## .venv を用意する (hash-pinned packages)
+
+$(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+season: $(READY) ## 年度を通して再現し台帳を示す (MEMBERS, SEED, DATA, REGISTER)
+	$(BIN)/kakuninsho season --members $(MEMBERS) --seed $(SEED) --data $(DATA) $(if $(REGISTER),--register $(REGISTER))
+
+test: $(READY) ## すべての試験 (slow と browser を除く)
+	$(BIN)/python -m pytest -m "not slow and not browser" --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+test-all: $(READY) ## 時間のかかる試験も
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests --processes 2
+
+up: $(READY) ## Airflow の画面 http://localhost:8080 (until `make down`)
+	$(BIN)/kakuninsho up --members $(MEMBERS) --seed $(SEED) --data $(DATA)
+
+down: $(READY) ## 止める
+	$(BIN)/kakuninsho down --data $(DATA)
+
+docs: $(READY) ## dbt docs と検査報告を <data>/published/ に
+	$(BIN)/kakuninsho docs --data $(DATA)
+
+bench: $(READY) ## 全国規模の計測 (MEMBERS=39700000)
+	$(BIN)/kakuninsho bench --members $(MEMBERS) --seed $(SEED) --data $(DATA)
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## .venv と var を消す
+	rm -rf $(VENV) var

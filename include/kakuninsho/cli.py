@@ -1,0 +1,103 @@
+"""The command line. Exit codes: 0 done, 1 refused or not closed (the message says why), 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kakuninsho.settings import Settings
+
+app = typer.Typer(
+    name="kakuninsho",
+    help="資格確認書の一括交付: 加入者データから投函・返戻・事業所発送まで (register to letter box).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Data = Annotated[Path, typer.Option("--data", help="データフォルダ (data folder)", envvar="KAKUNINSHO_DATA")]
+AsJson = Annotated[bool, typer.Option("--json", help="機械可読の JSON で出す (JSON for machines)")]
+
+
+def _settings(data: Path) -> Settings:
+    os.environ["KAKUNINSHO_DATA"] = str(data.resolve())
+    return Settings.from_environment()
+
+
+@app.command()
+def season(
+    data: Data = Path("var/season"),
+    members: Annotated[int, typer.Option(help="合成する加入者数 (synthetic members)")] = 20_000,
+    seed: Annotated[int, typer.Option(help="合成データと発送結果の種 (seed)")] = 2025,
+    register: Annotated[Path | None, typer.Option(help="与えられた加入者データ (register/v1 folder)")] = None,
+    until: Annotated[str | None, typer.Option(help="この日で止める (YYYY-MM-DD)")] = None,
+) -> None:
+    """年度の業務を 4月から 12月1日まで Airflow で再現し、台帳を示す (replay a whole season)."""
+    from kakuninsho.replay.season import SeasonError, replay
+
+    try:
+        closes = replay(
+            data.resolve(),
+            members=members,
+            seed=seed,
+            register=register.resolve() if register else None,
+            until=date.fromisoformat(until) if until else None,
+            console=console,
+        )
+    except SeasonError as error:
+        errors.print(f"[bold red]中止[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    if not closes:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ledger(
+    data: Data = Path("var/season"),
+    rebuild: Annotated[bool, typer.Option(help="事実から作り直してから示す (derive again from facts)")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """台帳の恒等式を示す。閉じていなければ終了コード 1 (the ledger's identities)."""
+    from kakuninsho.operations import publishing
+    from kakuninsho.operations.summary import summarise
+    from kakuninsho.replay.tables import ledger_table
+    from kakuninsho.warehouse import TransformError
+
+    settings = _settings(data)
+    if rebuild:
+        day = publishing.newest_fact_on(settings.store)
+        if day is None:
+            errors.print(f"no facts under {data}")
+            raise typer.Exit(1)
+        try:
+            publishing.publish(settings, day, force=True)
+        except TransformError as error:
+            errors.print(str(error), highlight=False)
+    rows = summarise(settings)["ledger"]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+    else:
+        console.print(ledger_table(rows))
+    if not all(row["closes"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _add_groups() -> None:
+    from kakuninsho.register.commands import app as register_commands
+
+    app.add_typer(register_commands, name="register", help="加入者データ (register drops)")
+
+
+_add_groups()
+
+
+if __name__ == "__main__":
+    app()

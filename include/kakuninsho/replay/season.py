@@ -1,0 +1,187 @@
+"""`make season`: set up, replay the whole season through Airflow, print the ledger, write summary.json."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kakuninsho.replay.tables import (
+    FOLLOW_UP_COLUMNS,
+    WAVE_COLUMNS,
+    counts_table,
+    ledger_table,
+    register_table,
+)
+from kakuninsho.settings import Settings
+
+
+class SeasonError(RuntimeError):
+    """The season stopped. Says why and what to do."""
+
+
+def replay(
+    data: Path,
+    *,
+    members: int,
+    seed: int,
+    register: Path | None,
+    until: date | None,
+    console: Console,
+    sandbox_arguments: tuple[str, ...] = (),
+) -> bool:
+    """Replay a season into a data folder. Returns whether the ledger closes.
+
+    Args:
+        data: where everything is written.
+        members: size of the synthetic register; not used when a register is given.
+        seed: of the synthetic register and of the sandbox.
+        register: a folder of register/v1 drops to use instead.
+        until: stop after this day; the season is then not complete and the ledger may wait.
+        console: where progress and tables are printed.
+        sandbox_arguments: further arguments of the sandbox's `serve`.
+
+    Raises:
+        SeasonError: a run failed, or the folder holds a season of another register.
+    """
+    from kakuninsho.replay.driver import ReplayError, Season, open_log
+    from kakuninsho.replay.installation import InstallationError, prepare, running_sandbox
+
+    outside = data / "outside"
+    _same_season(data, members=members, seed=seed, register=register)
+    settings = replace(
+        Settings.from_environment(),
+        data=data,
+        register=register or outside / "core" / "register",
+        feeds=outside / "core" / "feeds",
+        keys=data / "keys",
+        automatic_approvals=True,
+    )
+    try:
+        prepare(settings, outside)
+        if register is None:
+            _make_register(settings, outside / "core", members, seed, console)
+        with (
+            running_sandbox(outside, seed=seed, arguments=sandbox_arguments) as sandbox,
+            open_log(data) as log_file,
+        ):
+            _play(Season(settings, sandbox, log_file=log_file), console, until)
+    except (InstallationError, ReplayError) as error:
+        raise SeasonError(f"{error}\n記録: {data / 'replay.log'}") from error
+    return _report(settings, outside, console, complete=until is None)
+
+
+def _play(season: Any, console: Console, until: date | None) -> None:
+    started = time.monotonic()
+    with Progress(
+        TextColumn("[bold]{task.fields[day]}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("準備", total=None, day="          ")
+        month = ""
+
+        def tell(progress: Any) -> None:
+            nonlocal month
+            day = progress.run.moment.date().isoformat()
+            bar.update(task, completed=progress.number, total=progress.of, description=progress.display_name, day=day)
+            if not console.is_terminal and day[:7] != month:
+                month = day[:7]
+                console.print(f"{month}  {progress.number:>4} / {progress.of}  {time.monotonic() - started:6.1f} s")
+
+        season.play(tell, until=until)
+
+
+def _make_register(settings: Settings, core: Path, members: int, seed: int, console: Console) -> None:
+    """Make the synthetic register once and put it backstage: the core system delivers each drop on its day."""
+    from kakuninsho.register.synthetic import generate
+
+    drops = core / "synthetic"
+    if not (drops / "expected_dispositions.parquet").exists():
+        with Progress(TextColumn("合成データ"), BarColumn(), TextColumn("{task.description}"), console=console) as bar:
+            task = bar.add_task("", total=1.0)
+            generate(
+                members,
+                seed,
+                drops,
+                settings.campaign,
+                progress=lambda what, share: bar.update(task, description=what, completed=share),
+            )
+        backstage = core / "backstage"
+        backstage.mkdir(parents=True, exist_ok=True)
+        for drop in sorted(drops.glob("as_of=*")):
+            drop.rename(backstage / drop.name)
+
+
+def _same_season(data: Path, *, members: int, seed: int, register: Path | None) -> None:
+    """A data folder holds one season: refuse another register or seed in it.
+
+    Raises:
+        SeasonError: the folder was made with other arguments.
+    """
+    wanted = {"members": None if register else members, "seed": seed, "register": str(register) if register else None}
+    mark = data / "season.json"
+    if mark.exists():
+        made = json.loads(mark.read_text(encoding="utf-8"))
+        if made != wanted:
+            raise SeasonError(
+                f"{data} holds a season of {made}; this one is of {wanted}. Choose another DATA folder or delete it"
+            )
+    else:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mark.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+
+
+def _report(settings: Settings, outside: Path, console: Console, *, complete: bool) -> bool:
+    from kakuninsho.operations.summary import write_summary
+
+    summary = write_summary(settings)
+    console.print(register_table(summary["register"]))
+    console.print(counts_table("個人宛発送 (waves)", "月", WAVE_COLUMNS, summary["waves"]))
+    console.print(counts_table("未着後 事業所発送 (follow-ups)", "実施日", FOLLOW_UP_COLUMNS, summary["follow_ups"]))
+    console.print(ledger_table(summary["ledger"]))
+    agrees = _compare_expected(settings, outside, console)
+    for name, path in (
+        ("事実 (facts)", settings.store.root),
+        ("公開 (published)", settings.data / "published"),
+        ("印刷会社が受け取ったもの (at the printer)", outside / "sftp" / "to_printer"),
+        ("要約 (summary)", settings.data / "summary.json"),
+        ("記録 (log)", settings.data / "replay.log"),
+    ):
+        console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
+    if not complete:
+        console.print("[yellow]年度の途中で止めました (stopped before the season's end)[/]")
+    return bool(summary["closes"]) and agrees
+
+
+def _compare_expected(settings: Settings, outside: Path, console: Console) -> bool:
+    """Compare each member's disposition with what the synthetic register planted; True without such a file."""
+    expected = outside / "core" / "synthetic" / "expected_dispositions.parquet"
+    if not expected.exists():
+        return True
+    from kakuninsho.warehouse import published
+
+    with published(settings.data) as connection:
+        row = connection.execute(
+            f"""
+            select count(*) filter (found.disposition is distinct from expected.disposition
+                or found.reason_code is distinct from expected.reason_code), count(*)
+            from read_parquet('{expected}') as expected
+            full join marts.fct_member_dispositions as found
+                using (insurer_number, symbol, number, suffix)
+            """
+        ).fetchone()
+    wrong, people = row or (0, 0)
+    mark = "[green]一致[/]" if not wrong else "[bold red]不一致[/]"
+    console.print(f"合成時の想定との比較: {people:,} 人中 {wrong:,} 人が異なる {mark}")
+    return not wrong

@@ -1,0 +1,62 @@
+"""Tables for the terminal: the ledger, waves, follow-ups and where the files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+LEDGER_NAMES = {
+    "1": "加入者データの行 = 却下 + 対象外 + 保留 + 対象",
+    "2": "対象者 + 追加 = 計画に載った人 + 未定 + その後の対象外・保留",
+    "3": "計画した封筒 = 送付 + 無効 + 待ち",
+    "4": "送付 = 受領 + 拒否 + 未回答",
+    "5": "差出指示 = 投函 + 引抜き + 刷損 + 未報告",
+    "6": "投函 = 配達 + 返戻 + 配達中",
+    "7": "返戻 = 事業所 + 支部 + 保留 + 終了 + 次回",
+}
+
+
+def ledger_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The identities of the ledger: both sides, the difference, whether it closes."""
+    table = Table(title="台帳 (ledger)", title_justify="left")
+    table.add_column("恒等式")
+    for name in ("左辺", "右辺", "差"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for row in rows:
+        name = LEDGER_NAMES.get(str(row["stage"])[:1], "") if str(row["stage"])[1:2] == "_" else ""
+        mark = "[green]閉[/]" if row["closes"] else "[bold red]開[/]"
+        table.add_row(
+            f"{row['stage']}  {name}", f"{row['left']:,}", f"{row['right']:,}", f"{row['difference']:,}", mark
+        )
+    return table
+
+
+def counts_table(title: str, key: str, columns: Mapping[str, str], rows: Mapping[str, Mapping[str, int]]) -> Table:
+    """One row per key with its counts under Japanese headings."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(key)
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    for name, counts in rows.items():
+        table.add_row(name, *(f"{counts.get(column, 0):,}" for column in columns))
+    return table
+
+
+WAVE_COLUMNS = {"planned": "計画", "pulled": "引抜き", "posted": "投函", "returned": "返戻"}
+FOLLOW_UP_COLUMNS = {"employer_bundle": "事業所へ", "branch_desk": "支部窓口", "held": "保留", "closed": "終了"}
+
+
+def register_table(register: Mapping[str, Any]) -> Table:
+    """What became of each row of the register."""
+    table = Table(title=f"加入者データ {register['rows']:,} 行", title_justify="left")
+    table.add_column("区分")
+    table.add_column("理由")
+    table.add_column("人", justify="right")
+    table.add_row("却下", "rejected", f"{register['rejected']:,}")
+    for disposition, name in (("excluded", "対象外"), ("held", "保留"), ("target", "対象")):
+        for reason, count in register[disposition].items():
+            table.add_row(name, reason, f"{count:,}")
+    return table
