@@ -1,0 +1,65 @@
+"""decisions: what a person decided on a held case."""
+
+from __future__ import annotations
+
+from kakuninsho.facts.schemas import FEEDS
+from kakuninsho.gates import common
+from kakuninsho.gates.gx import gxe, rows
+from kakuninsho.gates.suite import CRITICAL, Rule, Suite
+
+SUITE = Suite(
+    name="inbound/feed_decisions",
+    title="判断結果データの受入れ",
+    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
+    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    tables=FEEDS["decisions"],
+    parameters=common.FEED_PARAMETERS,
+    derived={"rows": {"prefecture": "prefecture_of_member(member_key)"}},
+    rules=(
+        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
+        common.rows_add_up("rows", "feeds: manifest of rows"),
+        common.reject_limit("rows", "feeds: max_reject_rate"),
+        common.reject_reasons_known("feeds: reason codes"),
+        common.present("rows", ("member_key", "decided_on", "decision", "decided_by"), "decisions: required columns"),
+        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        common.prefecture_known("rows", "register/v1, members: insurer_number"),
+        Rule(
+            "decision_known",
+            "rows",
+            CRITICAL,
+            "判断は定められたもの",
+            "decisions: decision",
+            lambda _: gxe.ExpectColumnValuesToBeInSet(
+                column="decision", value_set=["release", "exclude", "correct_address", "resume"]
+            ),
+        ),
+        Rule(
+            "decided_by_not_blank",
+            "rows",
+            CRITICAL,
+            "判断した人の名が空白でない",
+            "decisions: by",
+            rows("select 1 from {batch} where decided_by is not null and is_blank(decided_by)"),
+        ),
+        Rule(
+            "decided_by_receipt",
+            "rows",
+            CRITICAL,
+            "判断日が受領日より後でない",
+            "decisions: decided_on",
+            rows("select 1 from {batch} where decided_on > received_on"),
+        ),
+        Rule(
+            "no_contradiction",
+            "rows",
+            CRITICAL,
+            "同じ人・同じ日に release と exclude が並ばない",
+            "decisions: a person decides",
+            rows(
+                "select 1 from {batch} where decision in ('release', 'exclude')"
+                " group by member_key, decided_on having count(distinct decision) > 1"
+            ),
+        ),
+        common.no_my_number("rows", ("decided_by",), "register/v1: no 12-digit My Number anywhere"),
+    ),
+)

@@ -1,0 +1,94 @@
+"""piece_reports: what the printer did with each piece (contract printer/v1)."""
+
+from __future__ import annotations
+
+from kakuninsho.facts.schemas import FEEDS
+from kakuninsho.gates import common
+from kakuninsho.gates.gx import gxe, rows
+from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
+
+SUITE = Suite(
+    name="inbound/feed_piece_reports",
+    title="印刷会社の差出し報告の受入れ",
+    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
+    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    tables=FEEDS["piece_reports"],
+    parameters=common.FEED_PARAMETERS,
+    rules=(
+        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
+        common.rows_add_up("rows", "feeds: manifest of rows"),
+        common.reject_limit("rows", "feeds: max_reject_rate"),
+        common.reject_reasons_known("feeds: reason codes"),
+        common.present(
+            "rows", ("lot_id", "envelope_id", "event_type", "occurred_on"), "piece_reports: required columns"
+        ),
+        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        common.key_unique(
+            "rows", ("envelope_id", "event_type"), "printer/v1, piece report: one event of a kind", "event_once"
+        ),
+        Rule(
+            "control_number_valid",
+            "rows",
+            CRITICAL,
+            "管理番号は 11 桁で検査数字が正しい",
+            "printer/v1: control number",
+            rows("select 1 from {batch} where envelope_id is not null and not is_control_number(envelope_id)"),
+        ),
+        Rule(
+            "event_known",
+            "rows",
+            CRITICAL,
+            "報告の種類は posted・pulled・spoiled",
+            "printer/v1, piece report: event_type",
+            lambda _: gxe.ExpectColumnValuesToBeInSet(column="event_type", value_set=["posted", "pulled", "spoiled"]),
+        ),
+        Rule(
+            "posted_has_tracking_number",
+            "rows",
+            CRITICAL,
+            "差し出した 1 通には引受番号がある",
+            "printer/v1, piece report: tracking number",
+            rows("select 1 from {batch} where event_type = 'posted' and is_blank(tracking_number)"),
+        ),
+        common.key_unique(
+            "rows", ("tracking_number",), "printer/v1, piece report: tracking number", "tracking_number_once"
+        ),
+        Rule(
+            "spoiled_has_replacement",
+            "rows",
+            CRITICAL,
+            "書損じの 1 通には、別の有効な管理番号の代わりがある",
+            "rules: a wave, each spoiled has one replacement",
+            rows(
+                "select 1 from {batch} where event_type = 'spoiled' and (replacement_id is null or replacement_id = envelope_id or not is_control_number(replacement_id))"
+            ),
+        ),
+        common.key_unique(
+            "rows", ("replacement_id",), "rules: a wave, each spoiled has one replacement", "replacement_once"
+        ),
+        Rule(
+            "occurred_by_receipt",
+            "rows",
+            CRITICAL,
+            "日付が受領日より後でない",
+            "printer/v1, piece report",
+            rows("select 1 from {batch} where occurred_on > received_on"),
+        ),
+        Rule(
+            "one_end_of_a_piece",
+            "rows",
+            WARNING,
+            "同じ 1 通が差出しと引抜き（または書損じ）の両方で報告されない",
+            "rules: a wave, a pulled piece reported posted is an incident",
+            rows("select 1 from {batch} group by envelope_id having count(distinct event_type) > 1"),
+        ),
+        common.share(
+            "spoiled_share",
+            "rows",
+            "書損じの割合が 5 % 以下",
+            "rules: a wave, spoiled",
+            "event_type = 'spoiled'",
+            most=0.05,
+        ),
+    ),
+)
