@@ -1,0 +1,151 @@
+with run_context as (
+    select * from {{ ref('stg_context') }}
+    where run_kind = 'follow_up' and run_on is not null
+),
+
+certificates as (
+    select * from {{ ref('int_certificates') }}
+),
+
+envelopes as (
+    select * from {{ ref('int_envelopes') }}
+),
+
+follow_ups as (
+    select * from {{ ref('stg_plans__follow_ups') }}
+),
+
+plans as (
+    select * from {{ ref('int_plans') }}
+),
+
+members as (
+    select * from {{ ref('stg_newest_register__members') }}
+),
+
+employers as (
+    select * from {{ ref('stg_newest_register__employers') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+followed_up as (
+    select distinct follow_ups.envelope_id
+    from follow_ups
+    inner join plans on follow_ups.plan_id = plans.plan_id
+    where not plans.is_voided
+),
+
+-- A return proves that the piece was posted, also where the printer's own report is late.
+due as (
+    select
+        envelopes.envelope_id,
+        envelopes.household_key,
+        envelopes.prefecture,
+        run_context.run_on
+    from envelopes
+    inner join run_context on envelopes.returned_on < run_context.run_on
+    where
+        envelopes.lot_kind in ('home', 'supplementary')
+        and not exists (
+            select 1 from followed_up
+            where followed_up.envelope_id = envelopes.envelope_id
+        )
+),
+
+judged as (
+    select
+        due.run_on,
+        due.envelope_id,
+        due.prefecture,
+        certificates.certificate_id,
+        certificates.member_key,
+        coalesce(members.protected, false) or coalesce(insured.protected, false) as is_protected,
+        case
+            when not certificates.is_live then coalesce(certificates.reason_code, certificates.status)
+            when members.lost_on <= due.run_on or insured.lost_on <= due.run_on then 'membership_lost'
+            when
+                {{ birthday_75('members.birth_date') }} <= due.run_on
+                or {{ birthday_75('insured.birth_date') }} <= due.run_on
+                then 'reached_75'
+        end as closed_reason_code,
+        case
+            when members.member_key is null or insured.member_key is null then 'row_missing'
+            when insured.enrolment = 'voluntary' then 'household_voluntary'
+            when employers.employer_key is null then 'employer_unknown'
+            when employers.closed_on <= due.run_on then 'employer_closed'
+            -- A bundle needs an address that can be printed; without one nobody can be found there.
+            when
+                {{ is_blank('employers.address') }}
+                or {{ normalised_postal_code('employers.postal_code') }} is null
+                or not (
+                    {{ fits_print('employers.name', 'campaign.max_name_width') }}
+                    and {{ fits_print('employers.address', 'campaign.max_address_width') }}
+                    and {{ fits_print('employers.building', 'campaign.max_building_width') }}
+                )
+                then 'employer_unknown'
+        end as desk_reason_code,
+        {{ employer_of_household('due.household_key') }} as employer_key
+    from due
+    cross join campaign
+    inner join certificates on due.envelope_id = certificates.envelope_id
+    left join members on certificates.member_key = members.member_key
+    left join members as insured on {{ insured_of_household('due.household_key') }} = insured.member_key
+    left join employers on {{ employer_of_household('due.household_key') }} = employers.employer_key
+),
+
+protected_envelopes as (
+    select distinct envelope_id
+    from judged
+    where is_protected
+),
+
+placed as (
+    select
+        judged.*,
+        case
+            when protected_envelopes.envelope_id is not null then 'held'
+            when judged.closed_reason_code is not null then 'closed'
+            when judged.desk_reason_code is not null then 'branch_desk'
+            else 'employer_bundle'
+        end as outcome,
+        case
+            when protected_envelopes.envelope_id is not null then 'address_protected'
+            else coalesce(judged.closed_reason_code, judged.desk_reason_code)
+        end as reason_code
+    from judged
+    left join protected_envelopes on judged.envelope_id = protected_envelopes.envelope_id
+),
+
+-- Where the envelope itself goes: with those who are left in it.
+envelope_outcomes as (
+    select
+        envelope_id,
+        case
+            when bool_or(outcome = 'held') then 'held'
+            when bool_or(outcome = 'employer_bundle') then 'employer_bundle'
+            when bool_or(outcome = 'branch_desk') then 'branch_desk'
+            else 'closed'
+        end as envelope_outcome
+    from placed
+    group by envelope_id
+),
+
+final as (
+    select
+        placed.run_on,
+        placed.envelope_id,
+        placed.certificate_id,
+        placed.member_key,
+        envelope_outcomes.envelope_outcome,
+        placed.outcome,
+        placed.reason_code,
+        case when placed.outcome = 'employer_bundle' then placed.employer_key end as employer_key,
+        placed.prefecture
+    from placed
+    inner join envelope_outcomes on placed.envelope_id = envelope_outcomes.envelope_id
+)
+
+select * from final

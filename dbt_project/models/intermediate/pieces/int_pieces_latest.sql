@@ -1,0 +1,131 @@
+with piece_reports as (
+    select * from {{ ref('stg_feeds__piece_reports') }}
+),
+
+return_reports as (
+    select * from {{ ref('stg_feeds__return_reports') }}
+),
+
+ranges as (
+    select * from {{ ref('int_lot_number_ranges') }}
+),
+
+-- One number orders the reports of a piece: the day it happened, then the order in which it was reported.
+-- A window over every event would sort 21 million rows; the greatest order number needs one pass.
+reports as (
+    select
+        envelope_id,
+        event_type,
+        occurred_on,
+        received_on,
+        tracking_number,
+        replacement_id,
+        least(greatest(occurred_on - date '2020-01-01', 0), 9000) * 1000000000000000
+        + least(greatest(received_on - date '2020-01-01', 0), 9000) * 100000000000
+        + least(row_number, 9999999999) * 10
+        + case event_type when 'posted' then 3 when 'spoiled' then 2 else 1 end as report_order
+    from piece_reports
+),
+
+reported as (
+    select
+        envelope_id,
+        arg_max(event_type, report_order) as print_event_type,
+        arg_max(occurred_on, report_order) as print_event_on,
+        max(occurred_on) filter (where event_type = 'posted') as posted_on,
+        max(occurred_on) filter (where event_type = 'pulled') as pulled_on,
+        max(occurred_on) filter (where event_type = 'spoiled') as spoiled_on,
+        arg_max(tracking_number, report_order) filter (where event_type = 'posted') as tracking_number,
+        arg_max(replacement_id, report_order) filter (where event_type = 'spoiled') as replacement_id,
+        min(received_on) as reported_on
+    from reports
+    group by envelope_id
+),
+
+returned as (
+    select
+        envelope_id,
+        min(returned_on) as returned_on,
+        min(greatest(returned_on, received_on)) as return_known_on,
+        arg_min(reason_code, (returned_on - date '2020-01-01') * 10000000000 + row_number) as return_reason_code
+    from return_reports
+    group by envelope_id
+),
+
+pieces as (
+    select
+        coalesce(reported.envelope_id, returned.envelope_id) as envelope_id,
+        reported.print_event_type,
+        reported.print_event_on,
+        reported.posted_on,
+        reported.pulled_on,
+        reported.spoiled_on,
+        reported.tracking_number,
+        reported.replacement_id,
+        reported.reported_on,
+        returned.returned_on,
+        returned.return_known_on,
+        returned.return_reason_code
+    from reported
+    full outer join returned on reported.envelope_id = returned.envelope_id
+),
+
+numbered as (
+    select
+        *,
+        case
+            when regexp_full_match(envelope_id, '[0-9]{11}') and try_cast(envelope_id as bigint) % 97 = 1
+                then try_cast(left(envelope_id, 9) as bigint)
+        end as sequence
+    from pieces
+),
+
+-- The lot comes from the number itself, so that what the printer says does not depend on the plan's rows.
+located as (
+    select
+        numbered.*,
+        ranges.lot_id,
+        ranges.plan_id,
+        ranges.number_kind
+    from numbered
+    asof left join ranges on numbered.sequence >= ranges.first_number
+),
+
+within as (
+    select
+        located.* exclude (lot_id, plan_id, number_kind),
+        case when ranges.lot_id is not null then located.lot_id end as lot_id,
+        case when ranges.lot_id is not null then located.plan_id end as plan_id,
+        coalesce(ranges.number_kind, 'unknown') as number_kind
+    from located
+    left join ranges
+        on
+            located.lot_id = ranges.lot_id
+            and located.number_kind = ranges.number_kind
+            and located.sequence <= ranges.last_number
+),
+
+final as (
+    select
+        envelope_id,
+        sequence,
+        lot_id,
+        plan_id,
+        number_kind,
+        case when returned_on is not null then 'returned' else print_event_type end as latest_event_type,
+        coalesce(returned_on, print_event_on) as latest_event_on,
+        print_event_type,
+        print_event_on,
+        posted_on,
+        tracking_number,
+        pulled_on,
+        spoiled_on,
+        replacement_id,
+        reported_on,
+        returned_on,
+        return_known_on,
+        return_reason_code
+    from within
+)
+
+select * from final

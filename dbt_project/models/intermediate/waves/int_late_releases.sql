@@ -1,0 +1,88 @@
+with members as (
+    select * from {{ ref('int_members_evaluated') }}
+),
+
+certificates as (
+    select * from {{ ref('int_certificates') }}
+),
+
+plans as (
+    select * from {{ ref('int_plans') }}
+),
+
+pulls as (
+    select * from {{ ref('stg_plans__pulls') }}
+),
+
+decisions as (
+    select * from {{ ref('stg_feeds__decisions') }}
+),
+
+first_plan as (
+    select min(frozen_on) as frozen_on
+    from plans
+    where plan_kind = 'home' and not is_voided
+    having min(frozen_on) is not null
+),
+
+-- A decision about one person can free the household: the insured person's address or protection is everyone's.
+decided_households as (
+    select
+        {{ household_of_member('decisions.member_key') }} as household_key,
+        max(decisions.received_on) as decided_on
+    from decisions
+    inner join first_plan on decisions.received_on >= first_plan.frozen_on
+    where decisions.decision in ('release', 'correct_address')
+    group by all
+),
+
+freed as (
+    select
+        members.member_key,
+        members.household_key,
+        members.prefecture,
+        members.need,
+        decided_households.decided_on
+    from members
+    inner join decided_households on members.household_key = decided_households.household_key
+    where members.disposition = 'target'
+),
+
+-- Someone whose certificate was pulled comes back only by a decision that is later than the pull.
+held_pulls as (
+    select
+        pulls.member_key,
+        max(pulls.received_on) as held_on
+    from pulls
+    inner join plans on pulls.plan_id = plans.plan_id
+    where not plans.is_voided and pulls.outcome = 'held'
+    group by pulls.member_key
+),
+
+earlier_certificates as (
+    select
+        certificates.member_key,
+        bool_or(certificates.is_live) as has_live,
+        bool_or(certificates.reason_code is distinct from 'plan_voided') as was_frozen
+    from certificates
+    inner join freed on certificates.member_key = freed.member_key
+    group by certificates.member_key
+),
+
+final as (
+    select
+        freed.member_key,
+        freed.household_key,
+        freed.prefecture,
+        freed.need,
+        freed.decided_on,
+        coalesce(earlier_certificates.was_frozen, false) as was_frozen
+    from freed
+    left join earlier_certificates on freed.member_key = earlier_certificates.member_key
+    left join held_pulls on freed.member_key = held_pulls.member_key
+    where
+        not coalesce(earlier_certificates.was_frozen, false)
+        or (not earlier_certificates.has_live and freed.decided_on > held_pulls.held_on)
+)
+
+select * from final

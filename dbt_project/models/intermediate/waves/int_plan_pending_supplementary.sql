@@ -1,0 +1,233 @@
+with findings as (
+    select * from {{ ref('int_recheck_findings') }}
+),
+
+late_releases as (
+    select * from {{ ref('int_late_releases') }}
+),
+
+certificates as (
+    select * from {{ ref('int_certificates') }}
+),
+
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
+stopped as (
+    select * from {{ ref('int_branches_stopped') }}
+),
+
+members as (
+    select * from {{ ref('stg_newest_register__members') }}
+),
+
+addresses as (
+    select * from {{ ref('stg_newest_register__addresses') }}
+),
+
+posting_dates as (
+    select * from {{ ref('stg_posting_dates') }}
+),
+
+run_context as (
+    select * from {{ ref('stg_context') }}
+    where posting_date is not null
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+planned_again as (
+    select
+        findings.member_key,
+        findings.household_key,
+        certificates.need,
+        certificates.route
+    from findings
+    inner join certificates on findings.certificate_id = certificates.certificate_id
+    where findings.outcome = 'planned_again'
+),
+
+last_posting_dates as (
+    select
+        prefecture,
+        max(posting_date) as last_posting_date
+    from posting_dates
+    group by prefecture
+),
+
+-- A late release waits for a posting date of its branch; once those are over it goes on any branch's day.
+late_on_this_day as (
+    select
+        late_releases.member_key,
+        late_releases.household_key,
+        late_releases.need,
+        'home' as route
+    from late_releases
+    cross join run_context
+    left join last_posting_dates on late_releases.prefecture = last_posting_dates.prefecture
+    left join posting_dates
+        on
+            late_releases.prefecture = posting_dates.prefecture
+            and run_context.posting_date = posting_dates.posting_date
+    left join stopped on late_releases.prefecture = stopped.prefecture
+    where
+        stopped.prefecture is null
+        and (
+            posting_dates.posting_date is not null
+            or coalesce(run_context.posting_date > last_posting_dates.last_posting_date, true)
+        )
+),
+
+others_live as (
+    select distinct late_on_this_day.member_key
+    from late_on_this_day
+    inner join certificates on late_on_this_day.member_key = certificates.member_key
+    where certificates.is_live
+),
+
+households_with_incident as (
+    select distinct household_key
+    from certificates
+    where is_incident
+),
+
+-- The re-check of a wave, for people who were not in it (rules: a wave and its releases, line 1).
+late_checked as (
+    select
+        late_on_this_day.member_key,
+        late_on_this_day.household_key,
+        late_on_this_day.need,
+        late_on_this_day.route
+    from late_on_this_day
+    cross join run_context
+    cross join campaign
+    inner join members on late_on_this_day.member_key = members.member_key
+    inner join members as insured
+        on {{ insured_of_household('late_on_this_day.household_key') }} = insured.member_key
+    inner join addresses on late_on_this_day.household_key = addresses.household_key
+    left join others_live on late_on_this_day.member_key = others_live.member_key
+    left join households_with_incident on late_on_this_day.household_key = households_with_incident.household_key
+    where
+        others_live.member_key is null
+        and households_with_incident.household_key is null
+        and not coalesce(members.lost_on <= run_context.posting_date, false)
+        and not coalesce(insured.lost_on <= run_context.posting_date, false)
+        and {{ birthday_75('members.birth_date') }} > run_context.posting_date
+        and {{ birthday_75('insured.birth_date') }} > run_context.posting_date
+        and not members.protected
+        and not insured.protected
+        and not {{ is_blank('addresses.address') }}
+        and {{ normalised_postal_code('addresses.postal_code') }} is not null
+        and {{ fits_print('insured.name', 'campaign.max_name_width') }}
+        and {{ fits_print('members.name', 'campaign.max_name_width') }}
+        and {{ fits_print('members.name_kana', 'campaign.max_name_width') }}
+        and {{ fits_print('addresses.address', 'campaign.max_address_width') }}
+        and {{ fits_print('addresses.building', 'campaign.max_building_width') }}
+),
+
+people as (
+    select * from planned_again
+    union all
+    select * from late_checked
+),
+
+packed as (
+    select
+        people.*,
+        campaign.lot_size,
+        campaign.seed_households_per_lot,
+        (row_number() over (partition by people.household_key order by people.member_key) - 1)
+        // campaign.certificates_per_envelope + 1 as position,
+        (row_number() over (partition by people.household_key order by people.member_key) - 1)
+        % campaign.certificates_per_envelope + 1 as slot,
+        (count(*) over (partition by people.household_key) + campaign.certificates_per_envelope - 1)
+        // campaign.certificates_per_envelope as envelopes_in_household
+    from people
+    cross join campaign
+),
+
+households as (
+    select
+        packed.household_key,
+        any_value(packed.envelopes_in_household) as envelope_count,
+        -- Room for the largest household (25 envelopes), so that none is cut by the end of a lot.
+        any_value(packed.lot_size - packed.seed_households_per_lot - 24) as capacity,
+        {{ prefecture_of('packed.household_key') }} as prefecture,
+        any_value({{ normalised_postal_code('addresses.postal_code') }}) as postal_code
+    from packed
+    inner join addresses on packed.household_key = addresses.household_key
+    group by packed.household_key
+),
+
+lots_of_day as (
+    select
+        lots.prefecture,
+        max(regexp_extract(lots.lot_id, '-([0-9]+)$', 1)::integer) as lot_count
+    from lots
+    inner join run_context on lots.posting_date = run_context.posting_date
+    where lots.lot_kind = 'supplementary'
+    group by lots.prefecture
+),
+
+households_in_lots as (
+    select
+        households.household_key,
+        households.prefecture,
+        coalesce(lots_of_day.lot_count, 0) + 1 + (
+            sum(households.envelope_count) over (
+                partition by households.prefecture
+                order by households.postal_code, households.household_key
+                rows between unbounded preceding and current row
+            ) - 1
+        ) // households.capacity as lot_number
+    from households
+    left join lots_of_day on households.prefecture = lots_of_day.prefecture
+),
+
+final as (
+    select
+        'supplementary' as lot_kind,
+        households_in_lots.prefecture,
+        run_context.posting_date,
+        strftime(run_context.posting_date, '%Y-%m') as wave_key,
+        households_in_lots.lot_number::integer as lot_number,
+        packed.household_key,
+        case
+            when insured.enrolment <> 'voluntary' then {{ employer_of_household('packed.household_key') }}
+        end as employer_key,
+        packed.position::integer as position,
+        packed.envelopes_in_household::integer as envelopes_in_household,
+        true as is_additional,
+        packed.slot::integer as slot,
+        packed.member_key,
+        packed.route,
+        packed.need,
+        run_context.posting_date as issued_on,
+        {{ valid_until(
+            'run_context.posting_date', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
+            'insured.qualified_on'
+        ) }} as valid_until,
+        insured.enrolment,
+        {{ substituted('members.name') }} as name,
+        {{ substituted('members.name_kana') }} as name_kana,
+        members.sex,
+        members.birth_date,
+        members.qualified_on,
+        {{ substituted('insured.name') }} as addressee_name,
+        {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
+        {{ substituted('addresses.address') }} as address,
+        {{ substituted('addresses.building') }} as building,
+        null::varchar as supersedes_certificate_id
+    from packed
+    cross join run_context
+    cross join campaign
+    inner join households_in_lots on packed.household_key = households_in_lots.household_key
+    inner join members on packed.member_key = members.member_key
+    inner join members as insured on {{ insured_of_household('packed.household_key') }} = insured.member_key
+    inner join addresses on packed.household_key = addresses.household_key
+)
+
+select * from final
