@@ -85,9 +85,10 @@ class FactStore:
         """Make the folders (0700) and a zero-row file of every table: an empty glob is an error to a reader."""
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
+        self.data_tmp()
         for kind, tables in KINDS.items():
             folder = self.root / kind / EMPTY
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _private_folder(folder, below=self.data)
             for table, columns in tables.items():
                 if not (folder / f"{table}.parquet").exists():
                     write_empty(folder / f"{table}.parquet", columns)
@@ -134,7 +135,7 @@ class FactStore:
         target = self.root / kind / name
         if target.exists():
             raise FactConflictError(f"{kind}/{name} has landed already and facts are never changed")
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _private_folder(target.parent, below=self.data)
         staging = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.data_tmp()))
         try:
             draft = Draft(staging)
@@ -176,3 +177,10 @@ class FactStore:
         folder = self.data / "tmp"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+def _private_folder(folder: Path, *, below: Path) -> None:
+    """Make a folder and those above it that are ours, each readable by the owner only."""
+    for part in reversed([folder, *folder.parents]):
+        if below in part.parents and not part.is_dir():
+            part.mkdir(mode=0o700, exist_ok=True)

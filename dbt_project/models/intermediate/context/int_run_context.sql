@@ -1,0 +1,9 @@
+with
+
+context as (
+
+    select * from {{ ref('stg_context') }}
+
+)
+
+select * from context
