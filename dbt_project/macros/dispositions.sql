@@ -1,0 +1,38 @@
+{#-
+    What becomes of each row (rules, the table of that name): its lines by number, and the reason code of each.
+    12 is the campaign's switch that makes an address shared with an employer a hold; a target has no line.
+-#}
+{% macro reason_of_line(line) -%}
+    case {{ line }}
+        when 1 then 'membership_lost'
+        when 2 then 'reached_75'
+        when 3 then 'new_enrollee'
+        when 4 then 'address_protected'
+        when 5 then 'between_routes'
+        when 6 then 'household_without_insured'
+        when 7 then 'card_record_rejected'
+        when 8 then 'card_usable'
+        when 9 then 'address_overseas'
+        when 10 then 'address_missing'
+        when 11 then 'unprintable_text'
+        when 12 then 'address_is_employer'
+    end
+{%- endmacro %}
+
+{#- excluded, held or target, of a line. -#}
+{% macro disposition_of_line(line) -%}
+    case
+        when {{ line }} is null then 'target'
+        when {{ line }} in (1, 2, 3, 8) then 'excluded'
+        else 'held'
+    end
+{%- endmacro %}
+
+{#- Number of the first line whose condition holds, or null. `after` starts behind a line, as a release does. -#}
+{% macro first_line(conditions, after=none) -%}
+    case
+        {% for line, condition in conditions -%}
+        when {% if after %}{{ after }} < {{ line }} and {% endif %}{{ condition }} then {{ line }}
+        {% endfor -%}
+    end
+{%- endmacro %}
