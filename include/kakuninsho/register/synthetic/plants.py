@@ -1,0 +1,628 @@
+"""The planted cases: a catalogue of households whose every column is chosen for one line of the rules, edge dates
+included, and of rows that break one rule of the contract each.
+
+A plant states its own disposition or reject; nothing here evaluates the rules. `tier` 1 is planted in every
+register, 2 only from FULL_SET_FROM members up, so that small registers keep their shares and their reject limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from kakuninsho.campaign import Campaign, load_branches
+from kakuninsho.register.synthetic.names import MEN, SURNAMES, WOMEN
+from kakuninsho.register.synthetic.world import VOLUNTARY_SYMBOL
+
+FULL_SET_FROM = 20_000
+FILES = {
+    "members": (
+        "insurer_number symbol number suffix relationship enrolment name name_kana sex birth_date qualified_on "
+        "decided_on lost_on protected"
+    ).split(),
+    "addresses": "insurer_number symbol number postal_code address building country updated_on".split(),
+    "employers": "insurer_number symbol name postal_code address building closed_on".split(),
+    "my_number_cards": (
+        "insurer_number symbol number suffix has_card number_filed registered certificate_expires_on "
+        "registration_cancelled_on"
+    ).split(),
+}
+# Large, small and single-day branches; the prefecture is the index + 1 of load_branches.
+_PREFECTURES = (18, 13, 27, 23, 1, 40, 47, 14)
+_FIRST_NUMBER = 9_000_001
+
+Row = dict[str, Any]
+Employer = Literal["open", "closed", "closing", "unknown", "voluntary"]
+NORMAL: dict[str, str | None] = {}
+USABLE = "usable"
+
+
+@dataclass
+class Planted:
+    """One row of one file, valid in drops from `since` to before `until` (None: for good)."""
+
+    file: str
+    kind: str
+    values: Row
+    since: date
+    until: date | None = None
+    disposition: str | None = None
+    reason_code: str | None = None
+    reject_column: str | None = None
+    reject_code: str | None = None
+    at_end: bool = False
+
+
+@dataclass(frozen=True)
+class Person:
+    """What differs from an ordinary insured person without a card."""
+
+    disposition: str = "target"
+    reason: str = "no_card"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] | None = None
+
+
+def person(reason: str = "no_card", *, card: Mapping[str, Any] | None = None, **changes: Any) -> Person:
+    """A person who ends with this reason; the disposition follows from the name of the reason alone."""
+    excluded = ("membership_lost", "reached_75", "new_enrollee", "card_usable")
+    held = (
+        "address_protected between_routes household_without_insured card_record_rejected address_overseas "
+        "address_missing unprintable_text"
+    ).split()
+    disposition = "excluded" if reason in excluded else "held" if reason in held else "target"
+    return Person(disposition, reason, changes, card)
+
+
+class Catalogue:
+    """Collects planted rows. Keys are numbers from 9,000,001 up, which the drawn world never reaches."""
+
+    def __init__(
+        self, campaign: Campaign, places: Mapping[int, list[tuple[str, str]]], *, full: bool, text_file: bool
+    ) -> None:
+        self.rows: list[Planted] = []
+        self.as_of = campaign.parameters.snapshot_as_of
+        self.campaign = campaign
+        self.full = full
+        self.text_file = text_file
+        self._places = places
+        self._insurer_numbers = [branch.insurer_number for branch in load_branches()]
+        self._count = 0
+        self._employers: set[tuple[int, str]] = set()
+        _households(self)
+        _recheck_households(self)
+        _rejects(self)
+
+    # --- building blocks ------------------------------------------------------------------------
+
+    def day(self, offset: int) -> date:
+        """So many days after as_of."""
+        return self.as_of + timedelta(days=offset)
+
+    def birth(self, age: int, offset: int = 0) -> date:
+        """Born so that this birthday falls on as_of plus offset."""
+        day = self.day(offset)
+        return date(day.year - age, day.month, day.day)
+
+    def usable(self, **changes: Any) -> Row:
+        """A card that works as insurance card on as_of."""
+        return {
+            "has_card": True,
+            "number_filed": True,
+            "registered": True,
+            "certificate_expires_on": self.day(700),
+            "registration_cancelled_on": None,
+            **changes,
+        }
+
+    def household(
+        self,
+        kind: str,
+        *people: Person,
+        tier: int = 2,
+        prefecture: int | None = None,
+        address: Mapping[str, Any] | None = NORMAL,
+        employer: Employer = "open",
+        first_suffix: int = 0,
+        later: Iterable[tuple[date, str, int, Mapping[str, Any] | None]] = (),
+    ) -> Row | None:
+        """Plant a household; returns its key, or None when this register is too small for the kind.
+
+        `later` are (day, file, suffix, changed columns or None for a row that vanishes).
+        """
+        if tier > 1 and not self.full:
+            return None
+        self._count += 1
+        prefecture = prefecture or _PREFECTURES[self._count % len(_PREFECTURES)]
+        key = self._key(prefecture, employer)
+        later = sorted(later, key=lambda change: change[0])
+        enrolment = "voluntary" if employer == "voluntary" else "employee"
+        for position, one in enumerate(people):
+            suffix = position + first_suffix
+            values = self._member(key, suffix, enrolment, one.changes)
+            outcome = {"disposition": one.disposition, "reason_code": one.reason}
+            self._versions("members", kind, values, later, suffix, outcome)
+            if one.card is not None:
+                card = {**key, "suffix": f"{suffix:02}", **one.card}
+                self._versions("my_number_cards", kind, card, later, suffix, {})
+        if address is not None:
+            values = {**key, **self._address(prefecture), "updated_on": self.day(-400), **address}
+            self._versions("addresses", kind, values, later, -1, {})
+        return key
+
+    def _key(self, prefecture: int, employer: Employer) -> Row:
+        insurer_number = self._insurer_numbers[prefecture - 1]
+        digit = {"open": 1, "closed": 2, "closing": 3, "unknown": 4, "voluntary": 0}[employer]
+        symbol = VOLUNTARY_SYMBOL if employer == "voluntary" else f"7101010{digit}"
+        if employer in ("open", "closed", "closing") and (prefecture, employer) not in self._employers:
+            self._employers.add((prefecture, employer))
+            values = {
+                "insurer_number": insurer_number,
+                "symbol": symbol,
+                "name": f"株式会社{SURNAMES[prefecture][0]}商会",
+                **self._place(prefecture, 0, "１－１－１"),
+                "building": None,
+                "closed_on": self.day(-30) if employer == "closed" else None,
+            }
+            closing = (self.campaign.follow_up_runs[0] - timedelta(days=20), "employers", -1)
+            changes = {"closed_on": self.campaign.follow_up_runs[0] - timedelta(days=25)}
+            later = [(*closing, changes)] if employer == "closing" else []
+            self._versions("employers", f"employer_{employer}", values, later, -1, {})
+        return {
+            "insurer_number": insurer_number,
+            "symbol": symbol,
+            "number": str(_FIRST_NUMBER + self._count),
+        }
+
+    def _place(self, prefecture: int, which: int, numbers: str) -> Row:
+        places = self._places[prefecture]
+        code, place = places[which % len(places)]
+        return {"postal_code": code, "address": place + numbers}
+
+    def _address(self, prefecture: int) -> Row:
+        place = self._place(prefecture, self._count, f"{self._count % 9 + 1}-{self._count % 30 + 1}")
+        return {**place, "building": None, "country": "JP"}
+
+    def _member(self, key: Row, suffix: int, enrolment: str, changes: Mapping[str, Any]) -> Row:
+        surname = SURNAMES[self._count % len(SURNAMES)]
+        given = (MEN if suffix % 2 == 0 else WOMEN)[(self._count + suffix) % 90]
+        return {
+            **key,
+            "suffix": f"{suffix:02}",
+            "relationship": "insured" if suffix == 0 else "dependent",
+            "enrolment": enrolment,
+            "name": f"{surname[0]}　{given[0]}",
+            "name_kana": f"{surname[1]}　{given[1]}",
+            "sex": "male" if suffix % 2 == 0 else "female",
+            "birth_date": date(1980, 6, 15)
+            if suffix == 0
+            else date(2012, 1, 10) + timedelta(days=400 * suffix),
+            "qualified_on": date(2024, 4, 1),
+            "decided_on": date(2024, 4, 9),
+            "lost_on": None,
+            "protected": False,
+            **changes,
+        }
+
+    def _versions(
+        self,
+        file: str,
+        kind: str,
+        values: Row,
+        later: Iterable[tuple[date, str, int, Mapping[str, Any] | None]],
+        suffix: int,
+        outcome: Mapping[str, str],
+    ) -> None:
+        row = Planted(file, kind, values, self.as_of, **outcome)
+        for day, changed_file, changed_suffix, changes in later:
+            if changed_file != file or changed_suffix != suffix:
+                continue
+            row.until = day
+            self.rows.append(row)
+            if changes is None:
+                return
+            row = Planted(file, kind, {**row.values, **changes}, day)
+        self.rows.append(row)
+
+    def reject(
+        self, file: str, kind: str, values: Row, column: str | None, code: str, *, at_end: bool = True
+    ) -> None:
+        """Plant a row that the contract rejects."""
+        self.rows.append(
+            Planted(file, kind, values, self.as_of, reject_column=column, reject_code=code, at_end=at_end)
+        )
+
+
+def _households(c: Catalogue) -> None:
+    """Rules, what becomes of each row: each line and each of its conditions and edges."""
+    usable = c.usable()
+    dependent = person()
+    day = c.day
+
+    # Line 1: membership lost.
+    c.household("lost_on_as_of", person("membership_lost", lost_on=day(0)), tier=1)
+    c.household(
+        "lost_before_as_of", person("membership_lost", lost_on=day(-20)), person("membership_lost"), tier=1
+    )
+    c.household("lost_day_after_as_of", person(lost_on=day(1)), tier=1)
+    c.household("lost_dependent_only", person(), person("membership_lost", lost_on=day(0)))
+    c.household("lost_on_day_of_qualification", person("membership_lost", lost_on=date(2024, 4, 1)))
+    c.household(
+        "lost_before_every_other_reason",
+        person(
+            "membership_lost", lost_on=day(0), protected=True, decided_on=day(-10), birth_date=c.birth(76)
+        ),
+        address=None,
+    )
+
+    # Line 2: the 75th birthday.
+    c.household("birthday_75_on_as_of", person("reached_75", birth_date=c.birth(75)), tier=1)
+    c.household("birthday_75_day_after_as_of", person(birth_date=c.birth(75, 1)), tier=1)
+    c.household("insured_reached_75", person("reached_75", birth_date=c.birth(75, -40)), person("reached_75"))
+    c.household("dependent_reached_75", person(), person("reached_75", birth_date=c.birth(75)))
+    c.household("born_29_february_reached_75", person("reached_75", birth_date=date(1948, 2, 29)))
+    c.household("born_29_february_turns_75_in_validity", person(birth_date=date(1952, 2, 29)), person())
+    c.household(
+        "reached_75_before_new_enrollee", person("reached_75", birth_date=c.birth(75), decided_on=day(-30))
+    )
+
+    # Lines 3 and 5: the day of decision.
+    through, new_from = c.campaign.parameters.enrolled_through, c.campaign.parameters.new_enrollee_from
+    between = through + timedelta(days=1)
+    c.household("decided_on_last_day", person(decided_on=through), tier=1)
+    c.household("decided_on_last_business_day", person(decided_on=through - timedelta(days=1)))
+    c.household("decided_between", person("between_routes", decided_on=between), tier=1)
+    c.household("decided_between_with_usable_card", person("between_routes", decided_on=between, card=usable))
+    c.household("decided_on_first_new_day", person("new_enrollee", decided_on=new_from), tier=1)
+    c.household(
+        "qualified_before_decided_after",
+        person("new_enrollee", qualified_on=date(2024, 10, 1), decided_on=new_from),
+    )
+    c.household("new_dependent_of_old_insured", person(), person("new_enrollee", decided_on=day(-60)))
+    c.household("old_dependent_of_new_insured", person("new_enrollee", decided_on=day(-60)), dependent)
+    c.household("new_before_protected", person("new_enrollee", decided_on=day(-60), protected=True))
+
+    # Line 4: address protection.
+    c.household(
+        "protected_insured", person("address_protected", protected=True), person("address_protected"), tier=1
+    )
+    c.household("protected_dependent", person(), person("address_protected", protected=True), tier=1)
+    c.household("protected_with_usable_card", person("address_protected", protected=True, card=usable))
+    c.household("protected_before_between", person("address_protected", protected=True, decided_on=between))
+    c.household("protected_without_address", person("address_protected", protected=True), address=None)
+
+    # Line 6: no accepted row with suffix 00.
+    without = person("household_without_insured")
+    c.household("household_without_insured", without, without, first_suffix=1, tier=1)
+    c.household(
+        "household_without_insured_card_usable",
+        person("household_without_insured", card=usable),
+        person("membership_lost", lost_on=day(-3)),
+        first_suffix=1,
+    )
+    key = c.household("insured_rejected", person("household_without_insured"), first_suffix=1)
+    if key:
+        values = {**c._member(key, 0, "employee", {}), "sex": None}
+        c.reject("members", "insured_rejected", values, "sex", "missing_value")
+
+    # Line 7: the card's row was rejected.
+    for column, tier in (("has_card", 1), ("number_filed", 2), ("registered", 2)):
+        kind = f"card_rejected_{column}"
+        key = c.household(kind, person("card_record_rejected"), tier=tier)
+        if key:
+            values = {**key, "suffix": "00", **usable, column: None}
+            c.reject("my_number_cards", kind, values, column, "missing_value")
+    key = c.household("card_conflicting_duplicate", person("card_record_rejected"))
+    if key:
+        for registered in (True, False):
+            values = {**key, "suffix": "00", **usable, "registered": registered}
+            c.reject("my_number_cards", "card_conflicting_duplicate", values, None, "conflicting_duplicate")
+    key = c.household("card_copied", person("card_usable", card=usable))
+    if key:
+        c.reject("my_number_cards", "card_copied", {**key, "suffix": "00", **usable}, None, "duplicate_row")
+
+    # Lines 8 and 12: the card on as_of.
+    def card(kind: str, reason: str, *, tier: int = 2, **changes: Any) -> None:
+        c.household(kind, person(reason, card=c.usable(**changes)), tier=tier)
+
+    card("card_usable", "card_usable", tier=1)
+    card("certificate_expires_on_as_of", "card_usable", tier=1, certificate_expires_on=day(0))
+    card("certificate_expired_day_before", "certificate_in_grace", tier=1, certificate_expires_on=day(-1))
+    card("grace_ends_on_as_of", "certificate_in_grace", certificate_expires_on=date(2025, 1, 1))
+    card("grace_from_end_of_january", "certificate_in_grace", certificate_expires_on=date(2025, 1, 31))
+    card("grace_is_over", "certificate_expired", certificate_expires_on=date(2024, 12, 31))
+    card("expiry_unknown", "certificate_expired", certificate_expires_on=None)
+    card("cancelled_on_as_of", "registration_cancelled", tier=1, registration_cancelled_on=day(0))
+    card("cancelled_day_after_as_of", "card_usable", registration_cancelled_on=day(1))
+    card("cancelled_before_expired", "registration_cancelled", registration_cancelled_on=day(-9),
+         certificate_expires_on=day(-500))  # fmt: skip
+    card("not_registered", "not_registered", tier=1, registered=False)
+    card(
+        "not_registered_before_cancelled",
+        "not_registered",
+        registered=False,
+        registration_cancelled_on=day(-5),
+    )
+    card("number_not_filed", "number_not_filed", tier=1, number_filed=False)
+    card("number_not_filed_before_not_registered", "number_not_filed", number_filed=False, registered=False)
+    card("no_card_though_registered", "no_card", has_card=False)
+    c.household("no_card_row", person(), tier=1)
+
+    # Line 9: overseas.
+    abroad = {"postal_code": None, "address": "123 Main Street, Honolulu, HI", "country": "US"}
+    c.household(
+        "address_overseas",
+        person("address_overseas"),
+        person("card_usable", card=usable),
+        address=abroad,
+        tier=1,
+    )
+    c.household(
+        "address_overseas_blank",
+        person("address_overseas"),
+        address={**abroad, "address": None, "country": "KR"},
+    )
+    c.household(
+        "address_overseas_unprintable_name", person("address_overseas", name="𠮷田　誠"), address=abroad
+    )
+
+    # Line 10: missing address.
+    missing: dict[str, Mapping[str, Any] | None] = {
+        "no_address_row": None,
+        "country_missing": {"country": None},
+        "address_null": {"address": None},
+        "address_of_unicode_spaces": {"address": "　\u00a0\u2003 "},
+        "postal_code_null": {"postal_code": None},
+        "postal_code_six_digits": {"postal_code": "910006"},
+        "postal_code_eight_digits": {"postal_code": "91000670"},
+        "postal_code_with_letter": {"postal_code": "91O0067"},
+        "postal_code_with_mark": {"postal_code": "〒910-0067"},
+        "postal_code_with_wave_dash": {"postal_code": "910〜0067"},
+        "postal_code_with_space": {"postal_code": "910 0067"},
+    }
+    for kind, address in missing.items():
+        c.household(
+            kind, person("address_missing"), address=address, tier=1 if kind == "no_address_row" else 2
+        )
+    c.household("address_missing_card_usable", person("card_usable", card=usable), address=None)
+    key = c.household("address_rejected", person("address_missing"), address=None)
+    if key:
+        for building in ("コーポ一", "コーポ二"):
+            values = {**key, **c._address(18), "building": building, "updated_on": day(-5)}
+            c.reject("addresses", "address_rejected", values, None, "conflicting_duplicate")
+    for mark in "\u002d\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc":
+        c.household(
+            f"postal_code_hyphen_{ord(mark):04x}", person(), address={"postal_code": f"910{mark}0067"}
+        )
+    c.household("postal_code_full_width", person(), address={"postal_code": "９１０－００６７"})
+
+    # Line 11: text that cannot be printed.
+    odd = person("unprintable_text")
+    c.household("insured_name_unprintable", person("unprintable_text", name="𠮷田　誠"), odd, tier=1)
+    c.household(
+        "insured_name_unprintable_card_usable", person("card_usable", name="𠮷田　明", card=usable), odd
+    )
+    c.household("dependent_name_unprintable", person(), person("unprintable_text", name="山田　𠮷乃"), tier=1)
+    c.household("kana_decomposed", person("unprintable_text", name_kana="カ\u3099ンダ　マコト"))
+    c.household(
+        "dependent_kana_unprintable", person(), person("unprintable_text", name_kana="ヤマダ　ヷルター")
+    )
+    c.household(
+        "insured_kana_does_not_hold_dependents",
+        person("unprintable_text", name_kana="ヷルター　マコト"),
+        person(),
+    )
+    c.household("name_private_use", person("unprintable_text", name="\ue000田　誠"))
+    unprintable = {
+        "address_unprintable": {"address": "東京都千代田区𠮷町１－１"},
+        "address_control_character": {"address": "東京都千代田区霞が関\t1-1"},
+        "address_delete_character": {"address": "東京都千代田区霞が関1-1\u007f"},
+        "address_c1_control_character": {"address": "東京都千代田区霞が関1-1\u0085"},
+        "address_too_wide": {"address": "東" * 60 + "1"},
+        "building_unprintable": {"building": "メゾン♥青葉"},
+        "building_too_wide": {"building": "ハ" * 40 + "1"},
+    }
+    for kind, address in unprintable.items():
+        c.household(kind, person("unprintable_text"), address=address)
+    c.household("address_just_fits", person(), address={"address": "東" * 60})
+    c.household("building_just_fits", person(), address={"building": "ハ" * 40})
+    c.household("building_substituted", person(), address={"building": "〜−‖—¢£¬"}, tier=1)
+    c.household("building_half_width_kana", person(), address={"building": "ﾒｿﾞﾝﾄﾞｰﾙ101"})
+    c.household("name_ibm_characters", person(name="髙﨑　誠"), tier=1)
+    c.household("name_just_fits", person(name="東" * 40, name_kana="ア" * 40))
+
+    # Line 12: who is packed together, and what caps validity.
+    c.household("four_targets", *[person()] * 4)
+    c.household("five_targets", *[person()] * 5, tier=1)
+    c.household("eight_targets", *[person()] * 8)
+    c.household("nine_targets", *[person()] * 9)
+    c.household(
+        "target_among_others",
+        person("card_usable", card=usable),
+        person(),
+        person("card_usable", card=usable),
+        person(),
+    )
+    c.household(
+        "voluntary_household", person(qualified_on=date(2024, 3, 1)), person(), employer="voluntary", tier=1
+    )
+    c.household(
+        "voluntary_until_season",
+        person(qualified_on=date(2023, 10, 20), decided_on=date(2023, 11, 1)),
+        employer="voluntary",
+    )
+    c.household(
+        "voluntary_qualified_29_february", person(qualified_on=date(2024, 2, 29)), employer="voluntary"
+    )
+    c.household("insured_turns_75_before_december", person(birth_date=date(1950, 11, 30)), person())
+    c.household("dependent_turns_75_in_validity", person(), person(birth_date=date(1953, 8, 1)))
+    c.household("employer_closed", person(), employer="closed", tier=1)
+    c.household("employer_closes_in_season", person(), employer="closing")
+    c.household("employer_unknown", person(), employer="unknown", tier=1)
+
+    # An address that is an employer's, once as written there and once in other widths.
+    for kind, written in (
+        ("address_is_employer", "１－１－１"),
+        ("address_is_employer_other_width", "1-1-1"),
+    ):
+        at_work = {**c._place(13, 0, written), "building": None}
+        c.household(kind, person(), prefecture=13, address=at_work, tier=1 if written[0] == "１" else 2)
+
+
+def _recheck_households(c: Catalogue) -> None:
+    """Rules, a wave and its releases: what the re-check before posting is to find, in a branch that posts once."""
+    if not c.full:
+        return
+    single = [window for window in c.campaign.windows if len(window.posting_dates) == 1]
+    if not single:
+        return
+    window = single[0]
+    posting, prefecture = window.posting_dates[0], int(window.prefecture_code)
+    known = max(
+        (day for day in c.campaign.register_drops if day < posting - timedelta(days=8)), default=c.as_of
+    )
+
+    def change(
+        kind: str, file: str, suffix: int, changes: Mapping[str, Any] | None, *people: Person, **more: Any
+    ) -> None:
+        c.household(
+            f"recheck_{kind}",
+            *(people or (person(),)),
+            prefecture=prefecture,
+            later=[(known, file, suffix, changes)],
+            **more,
+        )
+
+    after = posting + timedelta(days=1)
+    change("lost_on_posting_date", "members", 0, {"lost_on": posting}, person(), person())
+    change("lost_day_after_posting", "members", 0, {"lost_on": after})
+    change("dependent_lost", "members", 1, {"lost_on": posting}, person(), person())
+    for kind, birthday in (("on_posting_date", posting), ("day_after_posting", after)):
+        born = date(birthday.year - 75, birthday.month, birthday.day)
+        c.household(f"recheck_75_{kind}", person(birth_date=born), person(), prefecture=prefecture)
+    change("protected", "members", 0, {"protected": True}, person(), person())
+    change("dependent_protected", "members", 1, {"protected": True}, person(), person())
+    change("row_missing", "members", 0, None)
+    change("dependent_row_missing", "members", 1, None, person(), person())
+    change("row_rejected", "members", 0, {"sex": "unknown"})
+    change("renamed", "members", 0, {"name": "山本　誠", "name_kana": "ヤマモト　マコト"})
+    change("kana_width_only", "members", 0, {"name_kana": "ﾔﾏﾓﾄ ﾏｺﾄ"}, person(name_kana="ヤマモト　マコト"))
+    change("birth_date_corrected", "members", 0, {"birth_date": date(1980, 6, 16)})
+    change("name_becomes_unprintable", "members", 0, {"name": "𠮷田　誠"})
+    home = c._address(prefecture)
+    change("moved", "addresses", -1, {"address": home["address"] + "8", "updated_on": known})
+    change("building_added", "addresses", -1, {"building": "青葉荘101", "updated_on": known})
+    width = {"address": home["address"].translate(str.maketrans("0123456789-", "０１２３４５６７８９－"))}
+    change(
+        "address_width_only",
+        "addresses",
+        -1,
+        {**width, "updated_on": known},
+        address={"address": home["address"]},
+    )
+    change("moved_overseas", "addresses", -1, {"country": "US", "postal_code": None, "updated_on": known})
+    change("address_becomes_missing", "addresses", -1, {"address": None, "updated_on": known})
+    change("five_packed_anew", "members", 1, {"lost_on": posting}, *[person()] * 5)
+    change(
+        "card_now_usable",
+        "my_number_cards",
+        0,
+        c.usable(),
+        person("not_registered", card=c.usable(registered=False)),
+    )
+
+
+def _rejects(c: Catalogue) -> None:
+    """Contract register/v1, Rejects: each code where a column can have it, in households of their own.
+
+    At 20,000 members the limit is 20 rows of members, 12 of addresses, 5 of employers and about 17 of cards.
+    """
+    insurer_number = c._insurer_numbers[17]
+
+    def key() -> Row:
+        c._count += 1
+        return {
+            "insurer_number": insurer_number,
+            "symbol": "71010101",
+            "number": str(_FIRST_NUMBER + c._count),
+        }
+
+    def member(column: str, value: Any, code: str, *, tier: int = 2, suffix: int = 0, **more: Any) -> None:
+        if tier == 1 or c.full:
+            values = {**c._member(key(), suffix, "employee", more), column: value}
+            c.reject("members", f"reject_{column}_{code}", values, column, code, at_end=c._count % 2 == 0)
+
+    def card(column: str, value: Any, code: str, *, tier: int = 2) -> None:
+        if tier == 1 or c.full:
+            values = {**key(), "suffix": "00", **c.usable(), column: value}
+            c.reject("my_number_cards", f"card_reject_{column}_{code}", values, column, code)
+
+    def address(column: str, value: Any, code: str, *, tier: int = 2) -> None:
+        if tier == 1 or c.full:
+            values = {**key(), **c._address(18), "updated_on": c.day(-9), column: value}
+            c.reject("addresses", f"address_reject_{column}_{code}", values, column, code)
+
+    member("name", None, "missing_value", tier=1)
+    member("sex", "m", "bad_code", tier=1)
+    member("insurer_number", "0118001", "bad_format")
+    member("insurer_number", "01180018", "bad_code")
+    member("symbol", "７１０１０１０１", "bad_format")
+    member("number", "0123", "bad_format")
+    member("suffix", "0", "bad_format")
+    member("relationship", "dependent", "inconsistent")
+    member("name_kana", "ア" * 41, "bad_format")
+    member("birth_date", c.day(1), "bad_date", qualified_on=c.day(1))
+    member("qualified_on", date(1980, 6, 14), "inconsistent")
+    member("lost_on", date(2024, 3, 31), "inconsistent")
+    if c.text_file:
+        member("decided_on", "2024-02-30", "bad_date")
+        member("protected", "TRUE", "bad_format")
+    else:
+        member("enrolment", "temporary", "bad_code")
+        member("decided_on", None, "missing_value")
+
+    values = c._member(key(), 0, "employee", {})
+    copied = Planted("members", "reject_copy", values, c.as_of, disposition="target", reason_code="no_card")
+    household = {name: values[name] for name in ("insurer_number", "symbol", "number")}
+    home = {**household, **c._address(18), "updated_on": c.day(-9)}
+    c.rows += [copied, Planted("addresses", "reject_copy", home, c.as_of)]
+    c.reject("members", "reject_copy", dict(values), None, "duplicate_row")
+    values = c._member(key(), 0, "employee", {})
+    # Only one of the two would be valid: both are rejected all the same.
+    c.reject("members", "reject_conflict", values, None, "conflicting_duplicate", at_end=False)
+    c.reject("members", "reject_conflict", {**values, "sex": "x"}, None, "conflicting_duplicate")
+
+    card("symbol", "710101", "bad_format")
+    card("suffix", "1", "bad_format")
+    card("insurer_number", None, "missing_value")
+    if c.text_file:
+        card("certificate_expires_on", "2026-02-30", "bad_date")
+        card("has_card", "yes", "bad_format")
+
+    address("insurer_number", "01170018X", "bad_format")
+    address("symbol", None, "missing_value")
+    address("number", "12345678", "bad_format", tier=1)
+    if c.text_file:
+        address("updated_on", "2025-13-01", "bad_date")
+    else:
+        address("updated_on", None, "missing_value")
+    c.reject("addresses", "address_reject_copy", dict(home), None, "duplicate_row")
+
+    employer = {
+        "insurer_number": insurer_number,
+        "symbol": "72010101",
+        "name": "有限会社若狭印刷",
+        **c._place(18, 3, "２－２"),
+        "building": None,
+        "closed_on": None,
+    }
+    c.rows.append(Planted("employers", "employer_reject_copy", employer, c.as_of))
+    c.reject("employers", "employer_reject_copy", dict(employer), None, "duplicate_row")
+    if c.full:
+        values = {**employer, "symbol": "72A10101"}
+        c.reject("employers", "employer_reject_symbol", values, "symbol", "bad_format")
+        for name in ("一", "二"):
+            values = {**employer, "symbol": "72010102", "name": f"株式会社{name}号"}
+            c.reject("employers", "employer_reject_conflict", values, None, "conflicting_duplicate")
