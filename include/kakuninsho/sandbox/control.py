@@ -52,9 +52,7 @@ def ask(root: Path, request: dict[str, Any], *, timeout: float | None = None) ->
             with connection.makefile("rb") as reader:
                 line = reader.readline()
         except OSError as error:
-            raise ControlError(
-                f"no sandbox answers at {path.name}: is `serve` running on this root?"
-            ) from error
+            raise ControlError(f"no sandbox answers at {path.name}: is `serve` running on this root?") from error
     if not line:
         raise ControlError("the sandbox closed the control channel without an answer: see its log")
     answer: dict[str, Any] = json.loads(line)

@@ -13,3 +13,7 @@ class SetUpError(SandboxError):
 
 class ControlError(SandboxError):
     """A request on the control channel cannot be carried out."""
+
+
+class StateError(SandboxError):
+    """What the sandbox remembers contradicts itself: a fault of the sandbox, not of who speaks to it."""

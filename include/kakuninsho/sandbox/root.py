@@ -56,8 +56,8 @@ class Root:
         """Make every folder, readable by the owner only."""
         for folder in (self.path, self.sftp, self.inbox, self.outbox, self.keys, self.state, self.core):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in ("backstage", "backstage/feeds", "register", "feeds"):
-            (self.core / folder).mkdir(exist_ok=True, mode=0o700)
+        for name in ("backstage", "backstage/feeds", "register", "feeds"):
+            (self.core / name).mkdir(exist_ok=True, mode=0o700)
 
 
 HOST_KEY = "host_key"

@@ -1,0 +1,21 @@
+"""What every part of the sandbox works with: its folders, keys, memory, faults, rates and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kakuninsho.sandbox.rates import Rates
+from kakuninsho.sandbox.root import Keys, Root
+from kakuninsho.sandbox.state import Faults, State
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One sandbox's means."""
+
+    root: Root
+    keys: Keys
+    state: State
+    faults: Faults
+    rates: Rates
+    seed: int
