@@ -131,7 +131,12 @@ FEEDS: dict[str, dict[str, Columns]] = {
     },
 }
 for _tables in FEEDS.values():
-    _tables["rejects"] = {"column_name": "VARCHAR", "reason_code": "VARCHAR", **_FEED}
+    _tables["rejects"] = {
+        "column_name": "VARCHAR",
+        "reason_code": "VARCHAR",
+        "row_key": "VARCHAR",  # control number or certificate that the row speaks of, where it can be read
+        **_FEED,
+    }
 
 _PLAN: Columns = {"plan_id": "VARCHAR", "received_on": "DATE"}
 

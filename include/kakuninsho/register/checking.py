@@ -7,7 +7,6 @@ leave no trace); the accepted rows, written typed. Only rows that repeat a key a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -18,21 +17,6 @@ from kakuninsho.register.errors import InboundError, Reason
 from kakuninsho.register.reading import Source, identifier, quoted, run
 
 MY_NUMBER = "my_number"
-# Counted by the caller's limit before rows are compared as a whole.
-REPEATED_KEY = "repeated key"
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """Counts of one file after sorting. accepted + sum of rejects = rows."""
-
-    rows: int
-    accepted: int
-    rejects: dict[str, int]  # rows by reason code
-
-    @property
-    def rejected(self) -> int:
-        return sum(self.rejects.values())
 
 
 def parsed_sql(source: Source, table: Table) -> str:
@@ -58,18 +42,18 @@ def _parsed(column: Column, source_type: str) -> str:
     text = f"nullif({name}, '')" if source_type == "VARCHAR" else f"nullif(cast({name} as varchar), '')"
     if column.kind == "date" and source_type == "DATE":
         in_range = f"{name} between date '0001-01-01' and date '9999-12-31'"
-        return f"{name} as {column.name}, case when {in_range} then {name} end as {column.name}_value"
+        return f"{name}, case when {in_range} then {name} end as {column.name}_value"
     if column.kind == "date":
         # A date that is printed back as it came is one of YYYY-MM-DD; ten characters leave years 0 and 10000 out.
         exact = f"length({text}) = 10 and cast(try_cast({text} as date) as varchar) = {text}"
         value = f"case when {exact} then try_cast({text} as date) end"
-        return f"{text} as {column.name}, {value} as {column.name}_value"
+        return f"{text} as {name}, {value} as {column.name}_value"
     if column.kind == "boolean" and source_type == "BOOLEAN":
-        return f"{name} as {column.name}, {name} as {column.name}_value"
+        return f"{name}, {name} as {column.name}_value"
     if column.kind == "boolean":
         value = f"case {text} when 'true' then true when 'false' then false end"
-        return f"{text} as {column.name}, {value} as {column.name}_value"
-    return f"{text} as {column.name}"
+        return f"{text} as {name}, {value} as {column.name}_value"
+    return f"{text} as {name}"
 
 
 def failures(source: Source, table: Table, *, as_of: date | None) -> list[tuple[str, str, str]]:
@@ -82,12 +66,12 @@ def failures(source: Source, table: Table, *, as_of: date | None) -> list[tuple[
         if (column.kind == "text" or source.types[column.name] not in {"DATE", "BOOLEAN"})
         and (table.free_text is None or column.name in table.free_text)
     ]
-    found += [(name, MY_NUMBER, holds_my_number(name)) for name in texts]
+    found += [(name, MY_NUMBER, holds_my_number(identifier(name))) for name in texts]
     found += [("a column more", MY_NUMBER, holds_my_number(name)) for name in extras]
     day = f"date '{as_of.isoformat()}'" if as_of else "null"
     for column in table.columns:
         if column.required:
-            found.append((column.name, "missing_value", f"{column.name} is null"))
+            found.append((column.name, "missing_value", f"{identifier(column.name)} is null"))
         if column.kind != "text":
             code = "bad_date" if column.kind == "date" else "bad_format"
             unreadable = f"{column.name} is not null and {column.name}_value is null"
@@ -120,7 +104,7 @@ class FileSorter:
 
     def find_repeated_keys(self) -> int:
         """Find the keys that occur more than once; returns the rows beyond the first of each."""
-        keys = ", ".join(self.table.key)
+        keys = ", ".join(map(identifier, self.table.key))
         self._run(
             f"""
             create or replace temp table repeated_keys as
@@ -173,9 +157,9 @@ class FileSorter:
 
     def _compare_repeated(self) -> None:
         """Exact copies first, then keys that several of the remaining rows hold."""
-        columns = ", ".join(self.table.column_names)
-        keys = ", ".join(self.table.key)
-        whole_key = " and ".join(f"{name} is not null" for name in self.table.key)
+        columns = ", ".join(map(identifier, self.table.column_names))
+        keys = ", ".join(map(identifier, self.table.key))
+        whole_key = " and ".join(f"{identifier(name)} is not null" for name in self.table.key)
         self._run(
             f"""
             create or replace temp table compared as
@@ -193,7 +177,7 @@ class FileSorter:
                 from copies
                 where copy_number = 1
             )
-            select row_number, 'duplicate_row' as reason_code, null::bigint as row_key
+            select row_number, 'duplicate_row' as reason_code, null::{self.table.row_key_type} as row_key
             from copies
             where copy_number > 1
             union all
@@ -202,9 +186,9 @@ class FileSorter:
             where holders > 1 and {whole_key}
             """
             if self._run("select count(*) from repeated_keys")[0][0]
-            else """
+            else f"""
             create or replace temp table compared as
-            select null::bigint as row_number, null::varchar as reason_code, null::bigint as row_key
+            select null::bigint as row_number, null::varchar as reason_code, null::{self.table.row_key_type} as row_key
             where false
             """
         )
@@ -250,6 +234,6 @@ def output_columns(table: Table, columns: Mapping[str, str], constants: Mapping[
         elif name in table.outputs:
             sql = table.outputs[name]
         else:
-            sql = name if kinds[name] == "text" else f"{name}_value"
+            sql = identifier(name) if kinds[name] == "text" else f"{name}_value"
         outputs[name] = f"cast({sql} as {sql_type})"
     return outputs

@@ -9,22 +9,24 @@ names the reject. What the contract leaves open was decided so:
 | empty value | null: an empty CSV field, quoted or not, and an empty string in Parquet |
 | white space around a value | not trimmed: " male" is bad_code, "2025-04-30 " is bad_date |
 | digits | ASCII only: full-width digits are bad_format |
-| insurer number | not 8 digits: bad_format; 8 digits that are none of the 47 branches (prefix, prefecture, 001, check digit): bad_code |
+| insurer number | not 8 digits: bad_format; 8 digits that are none of the 47 branches: bad_code |
 | number | "0" and leading zeros: bad_format |
 | relationship | neither insured nor dependent: bad_code; not agreeing with the suffix: inconsistent |
-| name, kana | only Unicode spaces or zero-width characters: missing_value; more than 40 code points: bad_format |
+| name, kana | only Unicode spaces or zero-width characters: missing_value; over 40 code points: bad_format |
 | dates | not exactly YYYY-MM-DD, not in the calendar, year 0 or above 9999: bad_date |
 | birth_date | after as_of, or on or before 1900-01-01: bad_date |
 | qualified_on before birth_date | inconsistent, column qualified_on |
 | lost_on before qualified_on | inconsistent, column lost_on |
 | booleans | anything but true and false in lower case: bad_format |
 | addresses, employers | keys, duplicates and dates only; updated_on is required, closed_on may be null |
-| Parquet column of another type | read through its text, so that what cannot be meant becomes a reject |
-| column order, columns more | any order; a column that the contract does not name is searched for My Numbers and left out |
-| exact duplicates | compared on the contract's columns; the first row stays, a copy has no row_key: its key is not rejected |
-| conflicting keys | compared on the raw text of the key columns; a key with an empty part conflicts with none |
-| My Number | a run of exactly 12 digits, ASCII or full-width, in any text column, or 12 digits in groups of four as on the card, whose check digit fits; longer runs (corporate numbers have 13) are none |
-| one row of CSV with too few or too many fields | the file is refused: a lost quotation mark shifts everything after it |
+| Parquet column of another type | read through its text: what cannot be meant becomes a reject |
+| order of columns | any |
+| a column that the contract does not name | searched for My Numbers and left out |
+| exact duplicates | by the contract's columns; the first row stays; a copy has no row_key, as its key is not rejected |
+| conflicting keys | by the raw text of the key columns; a key with an empty part conflicts with none |
+| My Number | 12 digits, ASCII or full-width, in a run of their own or in groups of four as on the card, in any
+  text column, whose check digit fits; longer runs (corporate numbers have 13) are none |
+| a CSV row with too few or too many fields | the file is refused: a lost quotation mark shifts all after it |
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     row_key: str  # SQL: the packed key, null where a part cannot be read
+    row_key_type: str = "bigint"
     outputs: dict[str, str] = field(default_factory=dict)  # SQL of output columns that are not columns of the file
     free_text: tuple[str, ...] | None = None  # columns searched for My Numbers; None means every text column
 
@@ -164,7 +167,8 @@ MEMBER_KEY_SQL = _readable(_MEMBER, 4)
 # --- tables -------------------------------------------------------------------------------------------------
 
 
-def _one_of(column: str, *codes: str) -> Check:
+def one_of(column: str, *codes: str) -> Check:
+    """The check that a value is one of these codes."""
     return Check("bad_code", f"{column} not in ({', '.join(repr(code) for code in codes)})")
 
 
@@ -186,14 +190,14 @@ TABLES: dict[str, Table] = {
             Column(
                 "relationship",
                 checks=(
-                    _one_of("relationship", "insured", "dependent"),
+                    one_of("relationship", "insured", "dependent"),
                     Check("inconsistent", "(relationship = 'insured') <> (suffix = '00')"),
                 ),
             ),
-            Column("enrolment", checks=(_one_of("enrolment", "employee", "voluntary"),)),
+            Column("enrolment", checks=(one_of("enrolment", "employee", "voluntary"),)),
             _person_name("name"),
             _person_name("name_kana"),
-            Column("sex", checks=(_one_of("sex", "male", "female"),)),
+            Column("sex", checks=(one_of("sex", "male", "female"),)),
             Column(
                 "birth_date",
                 "date",

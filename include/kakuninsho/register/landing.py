@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import REGISTER
 from kakuninsho.facts.store import Fact, FactConflictError, FactStore
-from kakuninsho.register.checking import FileSorter, Sorted, output_columns
+from kakuninsho.register.checking import FileSorter, output_columns
 from kakuninsho.register.contract import MY_NUMBER_MACROS, TABLES
 from kakuninsho.register.drops import Drop, Manifest, PromisedFile, read_manifest, verify_files
 from kakuninsho.register.errors import Reason, RegisterConflictError, RegisterDropError
@@ -39,6 +39,7 @@ class StagedFile(BaseModel):
 
     @property
     def rejected(self) -> int:
+        """Rejected rows."""
         return sum(self.rejects.values())
 
 
@@ -51,10 +52,29 @@ class StagedDrop(BaseModel):
     kind: str
     path: Path
     content_sha256: str
-    files: dict[str, StagedFile]
+    files: dict[str, StagedFile]  # by table
+
+    @classmethod
+    def read(cls, drop: Drop, work: Path) -> StagedDrop:
+        """What an earlier task staged in a folder.
+
+        Raises:
+            RegisterDropError: the folder holds no staged drop, or that of another drop.
+        """
+        path = work / STAGED
+        staged = cls.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if staged is None or staged.as_of != drop.as_of:
+            raise RegisterDropError(
+                Reason.MISSING_FILE,
+                file=drop.name,
+                rule="the drop has not been staged, or its staging was removed",
+                action="run the task that stages it again",
+            )
+        return staged.model_copy(update={"path": work})
 
     @property
     def name(self) -> str:
+        """Name of the drop's folder and of its fact."""
         return f"as_of={self.as_of.isoformat()}"
 
     def table(self, name: str) -> Path:
@@ -62,9 +82,14 @@ class StagedDrop(BaseModel):
         return self.path / f"{name}.parquet"
 
     @property
-    def rejected(self) -> int:
-        """Rejected rows of all four files."""
-        return sum(file.rejected for file in self.files.values())
+    def rows(self) -> dict[str, int]:
+        """Delivered rows by table."""
+        return {table: file.rows for table, file in self.files.items()}
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Rejected rows by table."""
+        return {table: file.rejected for table, file in self.files.items()}
 
 
 def stage_drop(
@@ -91,7 +116,7 @@ def stage_drop(
             connection.execute(MY_NUMBER_MACROS)
             _create_rejects(connection)
             files = {
-                file.table: _stage_file(connection, drop, manifest, file, campaign, work)
+                file.table: _stage_file(connection, drop, manifest, file, campaign=campaign, work=work)
                 for file in manifest.files.values()
             }
             connection.execute(
@@ -107,19 +132,10 @@ def stage_drop(
         kind=manifest.kind,
         path=work,
         content_sha256=manifest.content_sha256,
-        files={
-            table: StagedFile(rows=file.rows, accepted=file.accepted, rejects=file.rejects)
-            for table, file in files.items()
-        },
+        files=files,
     )
     (work / STAGED).write_text(staged.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return staged
-
-
-def load_staged(work: Path) -> StagedDrop:
-    """The drop that an earlier task staged in a folder."""
-    staged = StagedDrop.model_validate_json((work / STAGED).read_text(encoding="utf-8"))
-    return staged.model_copy(update={"path": work})
 
 
 def _clear(work: Path) -> None:
@@ -138,9 +154,10 @@ def _stage_file(
     drop: Drop,
     manifest: Manifest,
     file: PromisedFile,
+    *,
     campaign: Campaign,
     work: Path,
-) -> Sorted:
+) -> StagedFile:
     label = f"{drop.name}/{file.name}"
     table = TABLES[file.table]
     delivered, as_text = drop.path / file.name, work / f"delivered-{file.table}.parquet"
@@ -175,10 +192,10 @@ def _stage_file(
     outputs = output_columns(table, REGISTER[file.table], {"as_of": day})
     accepted = sorter.write_accepted(work / f"{file.table}.parquet", outputs)
     as_text.unlink(missing_ok=True)
-    counted = Sorted(source.rows, accepted, rejects)
-    if counted.accepted + counted.rejected != counted.rows:
-        raise AssertionError(f"{label}: {counted.accepted} + {counted.rejected} rows of {counted.rows} are sorted")
-    return counted
+    staged = StagedFile(rows=source.rows, accepted=accepted, rejects=rejects)
+    if staged.accepted + staged.rejected != staged.rows:
+        raise AssertionError(f"{label}: {staged.accepted} + {staged.rejected} rows of {staged.rows} are sorted")
+    return staged
 
 
 def _refuse_too_many(label: str, rows: int, rejects: dict[str, int], campaign: Campaign) -> None:
@@ -223,7 +240,7 @@ def land_register(store: FactStore, staged: StagedDrop, received_on: date) -> Fa
                 link_or_copy(staged.table(table), draft.table(table))
             draft.totals = {
                 "kind": staged.kind,
-                "manifest_rows": {table: file.rows for table, file in staged.files.items()},
+                "manifest_rows": staged.rows,
                 "rejects": {table: file.rejects for table, file in staged.files.items()},
             }
     except FactConflictError:

@@ -52,8 +52,8 @@ def run(
     """
     try:
         return list(connection.execute(sql).fetchall())
-    except duckdb.OutOfMemoryException:
-        raise
+    except (duckdb.OutOfMemoryException, duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
+        raise  # ours to mend, not the sender's
     except duckdb.Error as caught:
         line = re.search(r"\bLine: (\d+)", str(caught))
     place = f" at line {line[1]}" if line else ""
