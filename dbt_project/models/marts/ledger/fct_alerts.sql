@@ -1,0 +1,373 @@
+with run_context as (
+    select * from {{ ref('stg_context') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+plans as (
+    select * from {{ ref('int_plans') }}
+),
+
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
+transfers as (
+    select * from {{ ref('stg_transfers') }}
+),
+
+acknowledgements as (
+    select * from {{ ref('stg_feeds__acknowledgements') }}
+),
+
+pieces as (
+    select * from {{ ref('int_pieces_latest') }}
+),
+
+tracked as (
+    select * from {{ ref('int_pieces_tracked') }}
+),
+
+reprints as (
+    select * from {{ ref('int_pieces_reprinted') }}
+),
+
+seed_pieces as (
+    select * from {{ ref('fct_seed_pieces') }}
+),
+
+stopped as (
+    select * from {{ ref('int_branches_stopped') }}
+),
+
+feed_rejects as (
+    select * from {{ ref('stg_feeds__rejects') }}
+),
+
+-- The printer answers a file by its next weekly report.
+answered_files as (
+    select distinct file_name
+    from acknowledgements
+),
+
+answered_lots as (
+    select distinct lot_id
+    from acknowledgements
+    where lot_id is not null
+),
+
+unacknowledged as (
+    select
+        case when transfers.file_kind = 'lot' then 'lot_unacknowledged' else 'file_unacknowledged' end as alert_code,
+        coalesce(transfers.lot_id, transfers.file_name) as subject,
+        1 as count,
+        min(transfers.received_on) as raised_on,
+        'warning' as severity
+    from transfers
+    cross join run_context
+    left join answered_files on transfers.file_name = answered_files.file_name
+    left join answered_lots on transfers.lot_id = answered_lots.lot_id
+    where
+        transfers.step = 'announced'
+        and answered_files.file_name is null
+        and answered_lots.lot_id is null
+        and transfers.received_on + 7 < run_context.as_of
+    group by all
+),
+
+rejected as (
+    select
+        'lot_rejected' as alert_code,
+        lots.lot_id as subject,
+        lots.envelope_count as count,
+        lots.acknowledged_on as raised_on,
+        'critical' as severity
+    from lots
+    where lots.answer = 'rejected' and not lots.is_replaced and not lots.is_voided
+),
+
+count_differs as (
+    select
+        'acknowledged_count_differs' as alert_code,
+        lots.lot_id as subject,
+        abs(lots.acknowledged_envelope_count - lots.transferred_envelope_count) as count,
+        lots.acknowledged_on as raised_on,
+        'critical' as severity
+    from lots
+    where lots.answer = 'accepted' and lots.acknowledged_envelope_count <> lots.transferred_envelope_count
+),
+
+due_lots as (
+    select lots.*
+    from lots
+    cross join run_context
+    cross join campaign
+    where lots.is_released and run_context.as_of >= least(lots.due_posting_date + 14, campaign.served_by)
+),
+
+report_missing as (
+    select
+        'report_missing' as alert_code,
+        lot_id as subject,
+        envelope_count as count,
+        due_posting_date + 14 as raised_on,
+        'critical' as severity
+    from due_lots
+    where report_count = 0
+),
+
+posted_less as (
+    select
+        'pieces_unreported' as alert_code,
+        lot_id as subject,
+        envelope_count - reported_original_count as count,
+        due_posting_date + 14 as raised_on,
+        'critical' as severity
+    from due_lots
+    where report_count > 0 and reported_original_count < envelope_count
+),
+
+posted_unreleased as (
+    select
+        'posted_without_release' as alert_code,
+        lot_id as subject,
+        posted_count as count,
+        first_posted_on as raised_on,
+        'critical' as severity
+    from lots
+    where posted_count > 0 and not is_released
+),
+
+incidents as (
+    select
+        case when is_pulled_for_protection then 'protected_piece_posted' else 'pulled_piece_posted' end as alert_code,
+        lot_id as subject,
+        count(*) as count,
+        min(posted_on) as raised_on,
+        'critical' as severity
+    from tracked
+    where is_incident
+    group by all
+),
+
+pulled_unlisted as (
+    select
+        'pulled_without_list' as alert_code,
+        lot_id as subject,
+        count(*) as count,
+        min(print_event_on) as raised_on,
+        'critical' as severity
+    from tracked
+    where status = 'pulled' and status_reason_code = 'pulled_not_listed'
+    group by lot_id
+),
+
+pull_unconfirmed as (
+    select
+        'pull_unconfirmed' as alert_code,
+        tracked.lot_id as subject,
+        count(*) as count,
+        min(tracked.pull_listed_on) as raised_on,
+        'critical' as severity
+    from tracked
+    inner join due_lots on tracked.lot_id = due_lots.lot_id
+    where tracked.is_pull_listed and tracked.print_event_on is null
+    group by tracked.lot_id
+),
+
+spoiled_unreplaced as (
+    select
+        'spoiled_without_replacement' as alert_code,
+        pieces.lot_id as subject,
+        count(*) as count,
+        min(pieces.spoiled_on) as raised_on,
+        'critical' as severity
+    from pieces
+    left join reprints on pieces.envelope_id = reprints.replaces_envelope_id
+    where pieces.print_event_type = 'spoiled' and pieces.lot_id is not null and reprints.envelope_id is null
+    group by pieces.lot_id
+),
+
+spoiled_and_posted as (
+    select
+        'spoiled_piece_posted' as alert_code,
+        pieces.lot_id as subject,
+        count(*) as count,
+        min(pieces.posted_on) as raised_on,
+        'critical' as severity
+    from pieces
+    where
+        pieces.print_event_type = 'posted'
+        and pieces.spoiled_on is not null
+        and pieces.lot_id is not null
+    group by pieces.lot_id
+),
+
+-- A number that was never given, or one kept for a replacement that no spoiled piece names.
+unknown_pieces as (
+    select
+        'piece_unknown' as alert_code,
+        coalesce(pieces.lot_id, 'no lot') as subject,
+        count(*) as count,
+        min(coalesce(pieces.reported_on, pieces.return_known_on)) as raised_on,
+        'warning' as severity
+    from pieces
+    left join reprints on pieces.envelope_id = reprints.envelope_id
+    where
+        pieces.number_kind = 'unknown'
+        or (pieces.number_kind = 'replacement' and reprints.envelope_id is null)
+    group by all
+),
+
+returned_unposted as (
+    select
+        'returned_without_posting' as alert_code,
+        pieces.lot_id as subject,
+        count(*) as count,
+        min(pieces.return_known_on) as raised_on,
+        'warning' as severity
+    from pieces
+    cross join run_context
+    where
+        pieces.returned_on is not null
+        and coalesce(pieces.print_event_type <> 'posted', true)
+        and pieces.lot_id is not null
+        and pieces.return_known_on + 14 <= run_context.as_of
+    group by pieces.lot_id
+),
+
+branches_stopped as (
+    select
+        'stop_rate_exceeded' as alert_code,
+        {{ insurer_number('stopped.prefecture') }} as subject,
+        stopped.stopped_lot_count as count,
+        max(pieces.return_known_on) as raised_on,
+        'critical' as severity
+    from stopped
+    left join pieces on stopped.lot_id = pieces.lot_id
+    group by all
+),
+
+lots_withheld as (
+    select
+        'lot_withheld' as alert_code,
+        lots.lot_id as subject,
+        lots.envelope_count as count,
+        lots.due_posting_date as raised_on,
+        'warning' as severity
+    from lots
+    where lots.status = 'withheld'
+),
+
+register_old as (
+    select
+        'register_too_old' as alert_code,
+        plans.plan_id as subject,
+        plans.frozen_on - plans.register_as_of as count,
+        plans.frozen_on as raised_on,
+        'warning' as severity
+    from plans
+    cross join campaign
+    where
+        plans.plan_kind = 'release'
+        and not plans.is_voided
+        and plans.frozen_on - plans.register_as_of > campaign.recheck_max_age_days
+    union all
+    select
+        'register_too_old' as alert_code,
+        'release of ' || run_context.posting_date as subject,
+        run_context.as_of - run_context.newest_register_as_of as count,
+        run_context.as_of as raised_on,
+        'warning' as severity
+    from run_context
+    cross join campaign
+    where
+        run_context.run_kind = 'release'
+        and run_context.as_of - run_context.newest_register_as_of > campaign.recheck_max_age_days
+        and not exists (
+            select 1 from plans
+            where plans.plan_kind = 'release' and plans.posting_date = run_context.posting_date and not plans.is_voided
+        )
+),
+
+-- A sample that spoiled is answered for by the one printed in its place.
+samples as (
+    select
+        'sample_not_posted' as alert_code,
+        seed_pieces.lot_id as subject,
+        count(*) as count,
+        min(due_lots.due_posting_date + 14) as raised_on,
+        'warning' as severity
+    from seed_pieces
+    inner join due_lots on seed_pieces.lot_id = due_lots.lot_id
+    left join reprints on seed_pieces.envelope_id = reprints.replaces_envelope_id
+    where
+        due_lots.report_count > 0
+        and seed_pieces.status not in ('posted', 'returned', 'replaced')
+        and reprints.envelope_id is null
+    group by seed_pieces.lot_id
+),
+
+feed_rows as (
+    select
+        'feed_rows_rejected' as alert_code,
+        feed as subject,
+        count(*) as count,
+        max(received_on) as raised_on,
+        'warning' as severity
+    from feed_rejects
+    group by feed
+),
+
+alerts as (
+    select * from unacknowledged
+    union all
+    select * from rejected
+    union all
+    select * from count_differs
+    union all
+    select * from report_missing
+    union all
+    select * from posted_less
+    union all
+    select * from posted_unreleased
+    union all
+    select * from incidents
+    union all
+    select * from pulled_unlisted
+    union all
+    select * from pull_unconfirmed
+    union all
+    select * from spoiled_unreplaced
+    union all
+    select * from spoiled_and_posted
+    union all
+    select * from unknown_pieces
+    union all
+    select * from returned_unposted
+    union all
+    select * from branches_stopped
+    union all
+    select * from lots_withheld
+    union all
+    select * from register_old
+    union all
+    select * from samples
+    union all
+    select * from feed_rows
+),
+
+final as (
+    select
+        alert_code,
+        subject,
+        count::bigint as count,
+        raised_on,
+        'docs/runbooks/' || alert_code || '.md' as runbook,
+        severity
+    from alerts
+)
+
+select * from final

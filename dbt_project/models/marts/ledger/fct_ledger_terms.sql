@@ -1,0 +1,584 @@
+with run_context as (
+    select * from {{ ref('stg_context') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+registers as (
+    select * from {{ ref('stg_registers') }}
+),
+
+register_rejects as (
+    select * from {{ ref('stg_register__rejects') }}
+),
+
+member_files as (
+    select * from {{ ref('stg_landed__member_files') }}
+),
+
+member_rejects as (
+    select * from {{ ref('stg_landed__member_rejects') }}
+),
+
+members as (
+    select * from {{ ref('int_members_evaluated') }}
+),
+
+late_releases as (
+    select * from {{ ref('int_late_releases') }}
+),
+
+plans as (
+    select * from {{ ref('int_plans') }}
+),
+
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
+frozen_envelopes as (
+    select * from {{ ref('stg_plans__envelopes') }}
+),
+
+frozen_certificates as (
+    select * from {{ ref('stg_plans__certificates') }}
+),
+
+seed_pieces as (
+    select * from {{ ref('stg_plans__seed_pieces') }}
+),
+
+pulls as (
+    select * from {{ ref('stg_plans__pulls') }}
+),
+
+follow_ups as (
+    select * from {{ ref('stg_plans__follow_ups') }}
+),
+
+pieces as (
+    select * from {{ ref('int_pieces_latest') }}
+),
+
+reprints as (
+    select * from {{ ref('int_pieces_reprinted') }}
+),
+
+-- 1: what the manifest of the campaign's drop says, against what was made of its rows.
+register_terms as (
+    select
+        '1_register' as stage,
+        'left' as side,
+        'manifest_rows' as term,
+        coalesce(sum(manifest_rows), 0) as term_count,
+        0 as open_count
+    from registers
+    where is_campaign_drop and file = 'members'
+    union all
+    select
+        '1_register' as stage,
+        'right' as side,
+        'rejected' as term,
+        count(*) as term_count,
+        0 as open_count
+    from register_rejects
+    where file = 'members'
+    union all
+    select
+        '1_register' as stage,
+        'right' as side,
+        disposition as term,
+        count(*) as term_count,
+        0 as open_count
+    from members
+    group by disposition
+),
+
+-- 1b: the same for the drops that came later, by the footers of their files. A drop whose rows were deleted after
+-- their time has no file and takes no part.
+later_drops as (
+    select
+        registers.as_of,
+        registers.manifest_rows,
+        member_files.accepted_count
+    from registers
+    inner join member_files on registers.as_of = member_files.as_of
+    where registers.file = 'members' and not registers.is_campaign_drop
+),
+
+later_register_terms as (
+    select
+        '1b_later_drops' as stage,
+        'left' as side,
+        'manifest_rows' as term,
+        coalesce(sum(manifest_rows), 0) as term_count,
+        0 as open_count
+    from later_drops
+    union all
+    select
+        '1b_later_drops' as stage,
+        'right' as side,
+        'rejected' as term,
+        count(*) as term_count,
+        0 as open_count
+    from member_rejects
+    inner join later_drops on member_rejects.as_of = later_drops.as_of
+    union all
+    select
+        '1b_later_drops' as stage,
+        'right' as side,
+        'accepted' as term,
+        coalesce(sum(accepted_count), 0) as term_count,
+        0 as open_count
+    from later_drops
+),
+
+-- 2: people. Whoever has a certificate from the home route and no row of the register any more belongs to 1.
+first_plan as (
+    select count(*) > 0 as is_frozen
+    from plans
+    where plan_kind = 'home' and not is_voided
+),
+
+people_frozen as (
+    select
+        frozen_certificates.member_key,
+        bool_or(frozen_certificates.route <> 'home') as has_other_route
+    from frozen_certificates
+    inner join plans on frozen_certificates.plan_id = plans.plan_id
+    where not plans.is_voided
+    group by frozen_certificates.member_key
+),
+
+people as (
+    select
+        members.disposition,
+        members.member_key is not null as has_row,
+        people_frozen.member_key is not null as is_frozen,
+        coalesce(people_frozen.has_other_route, false) as has_other_route,
+        late_releases.member_key is not null as is_late,
+        first_plan.is_frozen as is_first_plan_frozen
+    from members
+    full outer join people_frozen on members.member_key = people_frozen.member_key
+    left join late_releases on members.member_key = late_releases.member_key
+    cross join first_plan
+    where members.disposition = 'target' or people_frozen.member_key is not null
+),
+
+people_terms as (
+    select
+        '2_people' as stage,
+        'left' as side,
+        'targets' as term,
+        count(*) as term_count,
+        0 as open_count
+    from people
+    where disposition = 'target'
+    union all
+    select
+        '2_people' as stage,
+        'left' as side,
+        'additions' as term,
+        count(*) as term_count,
+        0 as open_count
+    from people
+    where is_frozen and coalesce(disposition <> 'target', true) and (has_row or has_other_route)
+    union all
+    select
+        '2_people' as stage,
+        'right' as side,
+        'with_frozen_certificate' as term,
+        count(*) as term_count,
+        0 as open_count
+    from people
+    where is_frozen and coalesce(disposition = 'target', false)
+    union all
+    select
+        '2_people' as stage,
+        'right' as side,
+        'excluded_or_held_since_or_other_route' as term,
+        count(*) as term_count,
+        0 as open_count
+    from people
+    where is_frozen and coalesce(disposition <> 'target', true) and (has_row or has_other_route)
+    union all
+    select
+        '2_people' as stage,
+        'right' as side,
+        'pending' as term,
+        count(*) as term_count,
+        count(*) filter (where not people.is_first_plan_frozen or run_context.as_of <= campaign.closing_follow_up_on)
+            as open_count
+    from people
+    cross join run_context
+    cross join campaign
+    where
+        people.disposition = 'target'
+        and not people.is_frozen
+        and (people.is_late or not people.is_first_plan_frozen)
+),
+
+certificate_terms as (
+    select
+        '2b_certificates' as stage,
+        'left' as side,
+        'control_total' as term,
+        coalesce(sum(certificate_count), 0) as term_count,
+        0 as open_count
+    from plans
+    union all
+    select
+        '2b_certificates' as stage,
+        'right' as side,
+        'rows' as term,
+        count(*) as term_count,
+        0 as open_count
+    from frozen_certificates
+),
+
+-- 3 and 4: lots. Samples are in the files and not in the facts, so they are taken off here.
+lot_terms as (
+    select
+        '3_envelopes' as stage,
+        'left' as side,
+        'frozen' as term,
+        count(*) as term_count,
+        0 as open_count
+    from frozen_envelopes
+    union all
+    select
+        '3_envelopes' as stage,
+        'right' as side,
+        case
+            when announced_on is not null then 'transferred'
+            when is_voided then 'voided'
+            else 'waiting'
+        end as term,
+        sum(case when announced_on is not null then transferred_envelope_count - seed_count else envelope_count end)
+            as term_count,
+        coalesce(sum(envelope_count) filter (where announced_on is null and not is_voided), 0) as open_count
+    from lots
+    group by all
+    union all
+    select
+        '4_transfers' as stage,
+        'left' as side,
+        'transferred' as term,
+        coalesce(sum(transferred_envelope_count), 0) as term_count,
+        0 as open_count
+    from lots
+    union all
+    select
+        '4_transfers' as stage,
+        'right' as side,
+        coalesce(answer, 'unanswered') as term,
+        sum(
+            case when answer = 'accepted' then coalesce(acknowledged_envelope_count, transferred_envelope_count)
+            else transferred_envelope_count end
+        ) as term_count,
+        coalesce(sum(transferred_envelope_count) filter (where answer is null), 0) as open_count
+    from lots
+    where announced_on is not null
+    group by all
+),
+
+-- 5: pieces, by their first numbers. What is not reported is open while the report is not due, or while the lot has
+-- no report at all; a gap in a lot that is reported is a difference.
+released_lots as (
+    select
+        lots.*,
+        run_context.as_of < least(lots.due_posting_date + 14, campaign.served_by) as is_awaited
+    from lots
+    cross join run_context
+    cross join campaign
+    where lots.is_released
+),
+
+piece_terms as (
+    select
+        '5_pieces' as stage,
+        'left' as side,
+        'released' as term,
+        coalesce(sum(envelope_count), 0) as term_count,
+        0 as open_count
+    from released_lots
+    union all
+    select
+        '5_pieces' as stage,
+        'right' as side,
+        unnest(['posted', 'pulled', 'spoiled', 'open']) as term,
+        unnest([
+            coalesce(sum(posted_original_count), 0),
+            coalesce(sum(pulled_original_count), 0),
+            coalesce(sum(spoiled_original_count), 0),
+            coalesce(
+                sum(envelope_count - reported_original_count) filter (where is_awaited or report_count = 0), 0
+            )
+        ]) as term_count,
+        unnest([
+            0,
+            0,
+            0,
+            coalesce(
+                sum(envelope_count - reported_original_count) filter (where is_awaited or report_count = 0), 0
+            )
+        ]) as open_count
+    from released_lots
+),
+
+-- 5b: each spoiled piece has one replacement, itself posted or spoiled (or pulled before it was posted).
+spoiled_pieces as (
+    select
+        pieces.envelope_id,
+        outcomes.print_event_type as replacement_event_type,
+        released_lots.is_awaited
+        or run_context.as_of < least(pieces.spoiled_on + 14, campaign.served_by) as is_awaited
+    from pieces
+    inner join released_lots on pieces.lot_id = released_lots.lot_id
+    cross join run_context
+    cross join campaign
+    left join reprints on pieces.envelope_id = reprints.replaces_envelope_id
+    left join pieces as outcomes on reprints.envelope_id = outcomes.envelope_id
+    where pieces.print_event_type = 'spoiled' and pieces.number_kind in ('original', 'replacement')
+),
+
+reprint_terms as (
+    select
+        '5b_reprints' as stage,
+        'left' as side,
+        'spoiled' as term,
+        count(*) as term_count,
+        0 as open_count
+    from spoiled_pieces
+    union all
+    select
+        '5b_reprints' as stage,
+        'right' as side,
+        coalesce('replacement_' || replacement_event_type, 'open') as term,
+        count(*) as term_count,
+        count(*) filter (where replacement_event_type is null) as open_count
+    from spoiled_pieces
+    where replacement_event_type is not null or is_awaited
+    group by all
+),
+
+-- 5c: each sample, or the piece printed again in its place, is reported posted.
+sample_numbers as (
+    select
+        envelope_id,
+        envelope_id as frozen_envelope_id,
+        lot_id
+    from seed_pieces
+    union all
+    select
+        envelope_id,
+        frozen_envelope_id,
+        lot_id
+    from reprints
+    where frozen_number_kind = 'sample'
+),
+
+samples as (
+    select
+        sample_numbers.lot_id,
+        sample_numbers.frozen_envelope_id,
+        bool_or(coalesce(pieces.print_event_type = 'posted', false)) as is_posted
+    from sample_numbers
+    left join pieces on sample_numbers.envelope_id = pieces.envelope_id
+    group by sample_numbers.lot_id, sample_numbers.frozen_envelope_id
+),
+
+sample_terms as (
+    select
+        '5c_samples' as stage,
+        'left' as side,
+        'released' as term,
+        coalesce(sum(seed_count), 0) as term_count,
+        0 as open_count
+    from released_lots
+    union all
+    select
+        '5c_samples' as stage,
+        'right' as side,
+        case when samples.is_posted then 'posted' else 'open' end as term,
+        count(*) as term_count,
+        count(*) filter (where not samples.is_posted) as open_count
+    from samples
+    inner join released_lots on samples.lot_id = released_lots.lot_id
+    where samples.is_posted or released_lots.is_awaited or released_lots.report_count = 0
+    group by all
+),
+
+-- 5d: nothing on a pull list is posted. A difference is an incident.
+listed_pulls as (
+    select distinct
+        pulls.envelope_id,
+        pieces.print_event_type
+    from pulls
+    inner join plans on pulls.plan_id = plans.plan_id
+    left join pieces on pulls.envelope_id = pieces.envelope_id
+    where plans.is_approved
+),
+
+pull_terms as (
+    select
+        '5d_pull_lists' as stage,
+        'left' as side,
+        'listed' as term,
+        count(*) as term_count,
+        0 as open_count
+    from listed_pulls
+    union all
+    select
+        '5d_pull_lists' as stage,
+        'right' as side,
+        coalesce(print_event_type, 'not_reported') as term,
+        count(*) as term_count,
+        0 as open_count
+    from listed_pulls
+    where coalesce(print_event_type <> 'posted', true)
+    group by all
+),
+
+-- 6: tracking numbers of posted pieces, against where the pieces are.
+posted_pieces as (
+    select
+        pieces.envelope_id,
+        pieces.tracking_number,
+        case
+            when pieces.returned_on is not null then 'returned'
+            when pieces.posted_on + campaign.assumed_delivered_after_days::integer <= run_context.as_of then 'delivered'
+            else 'in_transit'
+        end as term
+    from pieces
+    cross join run_context
+    cross join campaign
+    where pieces.print_event_type = 'posted' and pieces.number_kind in ('original', 'replacement')
+),
+
+posted_terms as (
+    select
+        '6_posted' as stage,
+        'left' as side,
+        'tracking_numbers' as term,
+        count(distinct coalesce(tracking_number, envelope_id)) as term_count,
+        0 as open_count
+    from posted_pieces
+    union all
+    select
+        '6_posted' as stage,
+        'right' as side,
+        term,
+        count(*) as term_count,
+        0 as open_count
+    from posted_pieces
+    group by term
+),
+
+-- 7: returned pieces, against what the follow-up runs did with them. A return that a run should have taken is neither
+-- followed up nor due, so it is a difference.
+returned_pieces as (
+    select
+        pieces.envelope_id,
+        pieces.return_known_on
+    from pieces
+    inner join lots on pieces.lot_id = lots.lot_id
+    where
+        pieces.returned_on is not null
+        and pieces.number_kind in ('original', 'replacement')
+        and lots.lot_kind in ('home', 'supplementary')
+),
+
+followed_up as (
+    select distinct
+        follow_ups.envelope_id,
+        follow_ups.envelope_outcome
+    from follow_ups
+    inner join plans on follow_ups.plan_id = plans.plan_id
+    where not plans.is_voided
+),
+
+last_follow_up as (
+    select max(run_on) as run_on
+    from plans
+    where plan_kind = 'follow_up' and not is_voided
+),
+
+return_terms as (
+    select
+        '7_returned' as stage,
+        'left' as side,
+        'returned' as term,
+        count(*) as term_count,
+        0 as open_count
+    from returned_pieces
+    union all
+    select
+        '7_returned' as stage,
+        'right' as side,
+        envelope_outcome as term,
+        count(*) as term_count,
+        0 as open_count
+    from followed_up
+    group by envelope_outcome
+    union all
+    select
+        '7_returned' as stage,
+        'right' as side,
+        case
+            when
+                run_context.as_of > campaign.closing_follow_up_on
+                and returned_pieces.return_known_on >= campaign.closing_follow_up_on
+                then 'branch_desk_after_closing'
+            else 'not_yet_due'
+        end as term,
+        count(*) as term_count,
+        count(*) filter (where run_context.as_of <= campaign.closing_follow_up_on) as open_count
+    from returned_pieces
+    cross join run_context
+    cross join campaign
+    cross join last_follow_up
+    left join followed_up on returned_pieces.envelope_id = followed_up.envelope_id
+    where
+        followed_up.envelope_id is null
+        and coalesce(returned_pieces.return_known_on >= last_follow_up.run_on, true)
+    group by all
+),
+
+terms as (
+    select * from register_terms
+    union all
+    select * from later_register_terms
+    union all
+    select * from people_terms
+    union all
+    select * from certificate_terms
+    union all
+    select * from lot_terms
+    union all
+    select * from piece_terms
+    union all
+    select * from reprint_terms
+    union all
+    select * from sample_terms
+    union all
+    select * from pull_terms
+    union all
+    select * from posted_terms
+    union all
+    select * from return_terms
+),
+
+final as (
+    select
+        stage,
+        side,
+        term,
+        term_count::bigint as term_count,
+        open_count::bigint as open_count
+    from terms
+)
+
+select * from final
