@@ -56,7 +56,7 @@ def ibm_forms() -> dict[str, bytes]:
 
 
 _ESCAPED = {character: _surrogate_escaped(raw) for character, raw in ibm_forms().items()}
-# A search through a character class is ten times as fast as str.translate over the whole text.
+# A search through a character class is many times as fast as str.translate over the whole text.
 _NEC_CHARACTERS = re.compile("[" + "".join(sorted(_ESCAPED)) + "]")
 
 
@@ -72,8 +72,12 @@ def encode_cp932(text: str) -> bytes:
     if _FORBIDDEN_IN_FILE.search(text):
         count = len(_FORBIDDEN_IN_FILE.findall(text))
         raise UnprintableTextError(f"{count} control or private-use characters (rules: text that can be printed)")
+    escaped, position = text, 0
+    # One replace per distinct character: names repeat few of them many times.
+    while found := _NEC_CHARACTERS.search(escaped, position):
+        escaped, position = escaped.replace(found[0], _ESCAPED[found[0]]), found.start()
     try:
-        raw = _NEC_CHARACTERS.sub(lambda found: _ESCAPED[found[0]], text).encode("cp932", "surrogateescape")
+        raw = escaped.encode("cp932", "surrogateescape")
         unchanged = raw.decode("cp932") == text
     except UnicodeError:
         unchanged = False

@@ -7,7 +7,9 @@ bytes on every machine. Nothing is written under its final name before its total
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -30,7 +32,8 @@ from kakuninsho.printer.layout import (
 from kakuninsho.warehouse.connection import memory
 
 CRLF = "\r\n"
-ROWS_PER_BLOCK = 65_536
+ROWS_PER_BLOCK = 8_192  # small enough for its text to stay in the processor's cache
+CERTIFICATES_WORTH_A_PROCESS = 200_000  # below, starting a process takes longer than the work
 
 INSURER_NAME = "全国健康保険協会"
 # Where samples go: the insurer's head office, as published.
@@ -141,12 +144,40 @@ def write_lot(
             connection.close()
 
 
+def write_lots(
+    plan: Fact, lot_ids: list[str], campaign: Campaign | str, out_dir: Path, *, workers: int = 2
+) -> list[ClearFile]:
+    """Write several lots of a plan, in the order given; many certificates are spread over `workers` processes.
+
+    Raises:
+        LotFileError: as `write_lot`, for the first lot that fails.
+    """
+    name = campaign if isinstance(campaign, str) else campaign.name
+    with memory(limit="1GB", spill=out_dir / ".spill") as connection:
+        total = _count(connection, f"select sum(certificate_count) from read_parquet('{plan.table('lots')}')")
+        if workers < 2 or total < CERTIFICATES_WORTH_A_PROCESS or len(lot_ids) < workers:
+            return [write_lot(plan, lot_id, name, out_dir, connection) for lot_id in lot_ids]
+    # Spawned, not forked: DuckDB's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        tasks = [pool.submit(_write_lot_alone, plan, lot_id, name, out_dir) for lot_id in lot_ids]
+        try:
+            return [task.result() for task in tasks]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _write_lot_alone(plan: Fact, lot_id: str, campaign: str, out_dir: Path) -> ClearFile:
+    with memory(limit="1GB", threads=1, spill=out_dir / ".spill") as connection:
+        return write_lot(plan, lot_id, campaign, out_dir, connection)
+
+
 def _read_lot(connection: duckdb.DuckDBPyConnection, plan: Fact, lot_id: str) -> _Lot:
     row = connection.execute(
-        """select lot_kind, prefecture, posting_date, envelope_count, certificate_count, seed_count,
+        f"""select lot_kind, prefecture, posting_date, envelope_count, certificate_count, seed_count,
             replacement_first, replacement_last, weight_g::decimal(18, 1), postage_yen
-        from read_parquet(?) where lot_id = ?""",
-        [str(plan.table("lots")), lot_id],
+        from read_parquet('{plan.table("lots")}') where lot_id = {_literal(lot_id)}"""
     ).fetchall()
     if len(row) != 1:
         raise LotFileError(f"plan {plan.name} holds {len(row)} lots named {lot_id}; it must be exactly one")
@@ -159,11 +190,22 @@ def _read_lot(connection: duckdb.DuckDBPyConnection, plan: Fact, lot_id: str) ->
     return _Lot(*[lot_id, *row[0], branch.insurer_number, branch.branch_name])
 
 
-_ENVELOPE_COLUMNS = """control_number varchar, bundle_control_number varchar, position_in_lot bigint, part varchar,
+def _literal(value: object) -> str:
+    """SQL of a value of this package; parameters would make DuckDB import pandas (1.5 seconds, 100 MB)."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return f"date '{value}'" if isinstance(value, date) else str(value)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
+    connection.execute(f"insert into {table} values ({', '.join(_literal(value) for value in values)})")
+
+
+_ENVELOPE_COLUMNS = """control_number varchar, bundle_control_number varchar, position_in_lot bigint, place bigint,
     is_sample boolean, position integer, envelopes_in_household integer, is_additional boolean, addressee_name varchar,
     postal_code varchar, address varchar, building varchar, certificate_count integer, weight_g decimal(18, 1),
     postage_yen bigint"""
-_CERTIFICATE_COLUMNS = """control_number varchar, position_in_lot bigint, part varchar, slot integer, is_sample boolean,
+_CERTIFICATE_COLUMNS = """control_number varchar, position_in_lot bigint, place bigint, slot integer, is_sample boolean,
     symbol varchar, number varchar, suffix varchar, name varchar, name_kana varchar, sex varchar, birth_date date,
     qualified_on date, issued_on date, valid_until date, prefecture bigint"""
 _BUNDLE_COLUMNS = """control_number varchar, position_in_lot bigint, employer_name varchar, postal_code varchar,
@@ -184,9 +226,9 @@ def _symbol(employer_key: str) -> str:
     return _SYMBOL.format(key=f"({employer_key})")
 
 
-def _certificate_select(source: str, control_number: str, position: str, part: str) -> str:
+def _certificate_select(source: str, control_number: str, position: str, place: str) -> str:
     """Columns of lot_certificates from a row of a plan's certificates and its envelope."""
-    return f"""{control_number}, {position}, {part}, {source}.slot, false,
+    return f"""{control_number}, {position}, {place} + {source}.slot, {source}.slot, false,
         {_symbol(f"{source}.member_key // 1000000000")},
         ({source}.member_key // 100 % 10000000)::varchar,
         lpad(({source}.member_key % 100)::varchar, 2, '0'),
@@ -205,13 +247,12 @@ def _pieces(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> Non
     }.items():
         connection.execute(f"create or replace temp table {table} ({columns})")
     connection.execute(
-        """create or replace temp table lot_rows as
-        select * from read_parquet($file) where lot_id = $lot""",
-        {"file": str(plan.table("envelopes")), "lot": lot.lot_id},
+        f"""create or replace temp view lot_rows as
+        select * from read_parquet('{plan.table("envelopes")}') where lot_id = '{lot.lot_id}'"""
     )
     connection.execute(
         """insert into lot_envelopes
-        select envelope_id, '', position_in_lot, '', false, position, envelopes_in_household, is_additional,
+        select envelope_id, '', position_in_lot, 0, false, position, envelopes_in_household, is_additional,
             addressee_name, postal_code, address, building, certificate_count, weight_g, postage_yen
         from lot_rows where household_key is not null"""
     )
@@ -227,7 +268,7 @@ def _pieces(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> Non
         return
     connection.execute(
         f"""insert into lot_certificates
-        select {_certificate_select("certificates", "certificates.envelope_id", "lot_envelopes.position_in_lot", "''")}
+        select {_certificate_select("certificates", "certificates.envelope_id", "lot_envelopes.position_in_lot", "0")}
         from read_parquet('{plan.table("certificates")}') as certificates
         join lot_envelopes on lot_envelopes.control_number = certificates.envelope_id
         where certificates.envelope_id between '{bounds[0]}' and '{bounds[1]}'"""
@@ -243,7 +284,8 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot, plans
         return
     connection.execute(
         f"""create or replace temp table packet_certificates as
-        select follow_ups.bundle_id, follow_ups.envelope_id, follow_ups.certificate_id, lot_rows.position_in_lot
+        select follow_ups.bundle_id, follow_ups.envelope_id, follow_ups.certificate_id, lot_rows.position_in_lot,
+            dense_rank() over (partition by follow_ups.bundle_id order by follow_ups.envelope_id) * 100 as place
         from read_parquet('{plan.table("follow_ups")}') as follow_ups
         join lot_rows on lot_rows.envelope_id = follow_ups.bundle_id;
 
@@ -279,18 +321,16 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot, plans
     )
     connection.execute(
         """insert into lot_envelopes
-        select packets.envelope_id, packets.bundle_id, packets.position_in_lot, packets.envelope_id, false,
+        select packets.envelope_id, packets.bundle_id, packets.position_in_lot, packets.place, false,
             originals.position, originals.envelopes_in_household, originals.is_additional, originals.addressee_name,
             originals.postal_code, originals.address, originals.building, packets.certificate_count, 0, 0
         from (
-            select envelope_id, bundle_id, position_in_lot, count(*)::integer as certificate_count
+            select envelope_id, bundle_id, position_in_lot, place, count(*)::integer as certificate_count
             from packet_certificates group by all
         ) as packets
         join packet_originals as originals on originals.packet_id = packets.envelope_id"""
     )
-    columns = _certificate_select(
-        "certificates", "packets.envelope_id", "packets.position_in_lot", "packets.envelope_id"
-    )
+    columns = _certificate_select("certificates", "packets.envelope_id", "packets.position_in_lot", "packets.place")
     connection.execute(
         f"""insert into lot_certificates
         select {columns}
@@ -305,14 +345,13 @@ def _list_lines(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) ->
     if lot.lot_kind != "employer_list":
         return
     connection.execute(
-        """insert into lot_lines
+        f"""insert into lot_lines
         select lines.list_id, lot_lists.position_in_lot,
             row_number() over (partition by lines.list_id order by lines.member_key),
             (lines.member_key // 100 % 10000000)::varchar, lpad((lines.member_key % 100)::varchar, 2, '0'), lines.name
-        from read_parquet($file) as lines
+        from read_parquet('{plan.table("list_lines")}') as lines
         join lot_lists on lot_lists.control_number = lines.list_id
-        where lines.lot_id = $lot""",
-        {"file": str(plan.table("list_lines")), "lot": lot.lot_id},
+        where lines.lot_id = '{lot.lot_id}'"""
     )
     connection.execute(
         """update lot_lists set line_count = counted.line_count
@@ -327,9 +366,8 @@ def _samples(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> No
     What a sample weighs and costs is what the plan's lot has above its pieces.
     """
     samples = connection.execute(
-        """select envelope_id, position_in_lot from read_parquet($file) where lot_id = $lot
-        order by position_in_lot""",
-        {"file": str(plan.table("seed_pieces")), "lot": lot.lot_id},
+        f"""select envelope_id, position_in_lot from read_parquet('{plan.table("seed_pieces")}')
+        where lot_id = '{lot.lot_id}' order by position_in_lot"""
     ).fetchall()
     if not samples:
         return
@@ -343,20 +381,12 @@ def _samples(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> No
     days = [date(1980, 1, 1), date(2020, 4, 1), lot.posting_date, lot.posting_date]
     for number, position in samples:
         if lot.lot_kind == "employer_list":
-            connection.execute(
-                "insert into lot_lists values (?, ?, true, ?, ?, ?, ?, ?, 1, ?, ?)",
-                [number, position, SAMPLE_SYMBOL, *place, weight, postage],
-            )
-            connection.execute("insert into lot_lines values (?, ?, 1, ?, ?, ?)", [number, position, *person])
+            _insert(connection, "lot_lists", number, position, True, SAMPLE_SYMBOL, *place, 1, weight, postage)
+            _insert(connection, "lot_lines", number, position, 1, *person)
             continue
-        connection.execute(
-            "insert into lot_envelopes values (?, '', ?, '', true, 1, 1, false, ?, ?, ?, ?, 1, ?, ?)",
-            [number, position, *place, weight, postage],
-        )
-        connection.execute(
-            "insert into lot_certificates values (?, ?, '', 1, true, ?, ?, ?, ?, ?, 'male', ?, ?, ?, ?, ?)",
-            [number, position, SAMPLE_SYMBOL, *person, SAMPLE_KANA, *days, lot.prefecture],
-        )
+        _insert(connection, "lot_envelopes", number, "", position, 0, True, 1, 1, False, *place, 1, weight, postage)
+        who = (SAMPLE_SYMBOL, *person, SAMPLE_KANA, "male")
+        _insert(connection, "lot_certificates", number, position, 1, 1, True, *who, *days, lot.prefecture)
 
 
 # --- totals ----------------------------------------------------------------------------------------
@@ -547,7 +577,7 @@ _JAPANESE_DATE = """('令和' || case when year({day}) = 2019 then '元' else (y
 
 
 def _record_queries(lot: _Lot) -> list[str]:
-    """One query per record type: position, part, order within the piece, and the record's line."""
+    """One query per record type: position in the lot, place within the piece, and the record's line."""
     envelope = _quoted(
         "'E'", "control_number", "bundle_control_number", "position_in_lot", _flag("is_sample"), "position",
         "envelopes_in_household", _flag("is_additional"), _text("addressee_name"), "postal_code", _text("address"),
@@ -570,11 +600,11 @@ def _record_queries(lot: _Lot) -> list[str]:
     )  # fmt: skip
     line = _quoted("'N'", "control_number", "line_number", "number", "suffix", _text("name"))
     return [
-        f"select position_in_lot, part, 0::bigint as place, {envelope} as line from lot_envelopes",
-        f"select position_in_lot, part, slot as place, {certificate} as line from lot_certificates",
-        f"select position_in_lot, '' as part, 0 as place, {bundle} as line from lot_bundles",
-        f"select position_in_lot, '' as part, 0 as place, {employer_list} as line from lot_lists",
-        f"select position_in_lot, '' as part, line_number as place, {line} as line from lot_lines",
+        f"select position_in_lot, place, {envelope} as line from lot_envelopes",
+        f"select position_in_lot, place, {certificate} as line from lot_certificates",
+        f"select position_in_lot, 0 as place, {bundle} as line from lot_bundles",
+        f"select position_in_lot, 0 as place, {employer_list} as line from lot_lists",
+        f"select position_in_lot, line_number as place, {line} as line from lot_lines",
     ]
 
 
@@ -643,7 +673,7 @@ def _write(
             )  # fmt: skip
             sink.write(header, 1)
             for text, count, missing in _blocks(
-                connection, f"select line from ({lines}) order by position_in_lot, part, place"
+                connection, f"select line from ({lines}) order by position_in_lot * 10000000000 + place"
             ):
                 sink.write(text, count, missing)
             trailer = _record(
@@ -692,8 +722,8 @@ def write_pull_list(
     """
     with memory(limit="1GB") as connection:
         rows = connection.execute(
-            "select distinct lot_id, envelope_id from read_parquet(?) where posting_date = ? order by all",
-            [str(plan.table("pulls")), posting_date],
+            f"""select distinct lot_id, envelope_id from read_parquet('{plan.table("pulls")}')
+            where posting_date = {_literal(posting_date)} order by all"""
         ).fetchall()
     return _write_order(
         "pull_list", campaign, posting_date, out_dir, ordinal=ordinal, rows=rows, posting_date=posting_date
