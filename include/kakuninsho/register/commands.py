@@ -66,3 +66,53 @@ def check(
         raise typer.Exit(1)
     if refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def generate(  # noqa: PLR0917 (options of a command line)
+    out: Annotated[Path, typer.Option(help="folder for the drops; must hold none yet")],
+    members: Annotated[int, typer.Option(help="rows of members in the campaign's drop")] = 20_000,
+    seed: Annotated[int, typer.Option(help="another seed, another register")] = 2025,
+    format: Annotated[str, typer.Option(help="parquet or csv")] = "parquet",
+    drops: Annotated[str, typer.Option(help="all, or only the campaign's own")] = "all",
+    campaign: Annotated[str, typer.Option(help="campaign whose calendar gives the drops")] = "fy2025",
+    memory: Annotated[str, typer.Option(help="memory for DuckDB")] = "4GB",
+    threads: Annotated[int, typer.Option(help="threads for DuckDB")] = 2,
+) -> None:
+    """Make a synthetic register: drops of a season with planted cases, and what is to be expected of them."""
+    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+    from kakuninsho.campaign import load_campaign
+    from kakuninsho.register.synthetic import SyntheticRegisterError
+    from kakuninsho.register.synthetic import generate as generate_register
+
+    errors = Console(stderr=True, soft_wrap=True)
+    if format not in ("parquet", "csv") or drops not in ("all", "campaign"):
+        raise typer.BadParameter("--format is parquet or csv, --drops is all or campaign")
+    try:
+        with Progress(SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn(), console=errors) as bar:
+            task = bar.add_task("world", total=1.0)
+            report = generate_register(
+                members,
+                seed,
+                out,
+                load_campaign(campaign),
+                format="csv" if format == "csv" else "parquet",
+                drops="all" if drops == "all" else "campaign",
+                progress=lambda step, share: bar.update(task, description=step, completed=share),
+                memory_limit=memory,
+                threads=threads,
+            )
+    except SyntheticRegisterError as error:
+        errors.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+    table = Table("drop", *next(iter(report.drops.values())))
+    for day, rows in report.drops.items():
+        table.add_row(day, *(f"{count:,}" for count in rows.values()))
+    console = Console()
+    console.print(table)
+    outcome = Table("reason or need", "members")
+    for reason, count in sorted(report.dispositions.items(), key=lambda item: -item[1]):
+        outcome.add_row(reason, f"{count:,}")
+    console.print(outcome)
+    console.print(f"{len(report.planted)} kinds of planted cases, {report.seconds} s")

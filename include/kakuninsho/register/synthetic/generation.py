@@ -20,6 +20,7 @@ from kakuninsho.facts.store import sha256_of
 from kakuninsho.register.synthetic import rates, render, world
 from kakuninsho.register.synthetic.draws import Draws
 from kakuninsho.register.synthetic.errors import SyntheticRegisterError
+from kakuninsho.register.synthetic.places import load_places
 from kakuninsho.register.synthetic.plants import FILES, FULL_SET_FROM, Catalogue, Planted
 
 Format = Literal["parquet", "csv"]
@@ -33,8 +34,16 @@ _TYPES = {
     "number_filed": "boolean",
     "registered": "boolean",
     **dict.fromkeys(
-        "birth_date qualified_on decided_on lost_on updated_on closed_on certificate_expires_on "
-        "registration_cancelled_on".split(),
+        [
+            "birth_date",
+            "qualified_on",
+            "decided_on",
+            "lost_on",
+            "updated_on",
+            "closed_on",
+            "certificate_expires_on",
+            "registration_cancelled_on",
+        ],
         "date",
     ),
 }
@@ -60,7 +69,7 @@ def generate(
     out: Path,
     campaign: Campaign,
     *,
-    format: Format = "parquet",  # noqa: A002 (the word of the command line)
+    format: Format = "parquet",
     drops: Literal["all", "campaign"] = "all",
     progress: Progress | None = None,
     memory_limit: str = "4GB",
@@ -80,9 +89,7 @@ def generate(
             f"a synthetic register has {FEWEST_MEMBERS} to {MOST_MEMBERS} members: {members} were asked for"
         )
     if any(out.glob("as_of=*")):
-        raise SyntheticRegisterError(
-            f"{out.name} holds register drops already: name another folder or remove it"
-        )
+        raise SyntheticRegisterError(f"{out.name} holds register drops already: name another folder or remove it")
     started = time.monotonic()
     days = dict(campaign.register_drops)
     if drops == "campaign":
@@ -163,7 +170,7 @@ class _Run:
 
     def _catalogue(self, members: int) -> Catalogue:
         places: dict[int, list[tuple[str, str]]] = {}
-        table = world.load_places()
+        table = load_places()
         for prefecture, code, place in zip(
             *(table[name].to_pylist() for name in ("prefecture", "postal_code", "place")), strict=True
         ):
@@ -205,9 +212,7 @@ class _Run:
 
     # --- a drop ---------------------------------------------------------------------------------
 
-    def _write_drop(
-        self, draws: Draws, day: date, kind: Literal["full", "delta"], previous: date
-    ) -> dict[str, int]:
+    def _write_drop(self, draws: Draws, day: date, kind: Literal["full", "delta"], previous: date) -> dict[str, int]:
         folder = self.out / f"as_of={day}"
         folder.mkdir()
         since = previous if kind == "delta" else None
@@ -227,8 +232,7 @@ class _Run:
         text = self.format == "csv"
         columns = ", ".join(f"{column}::varchar as {column}" if text else column for column in FILES[file])
         planted = ", ".join(
-            f"v_{column}{'' if text else '::' + _TYPES.get(column, 'varchar')} as {column}"
-            for column in FILES[file]
+            f"v_{column}{'' if text else '::' + _TYPES.get(column, 'varchar')} as {column}" for column in FILES[file]
         )
         valid = self._valid(day, since)
         head, tail = (

@@ -1,6 +1,6 @@
-"""The planted cases: a catalogue of households whose every column is chosen for one line of the rules, edge dates
-included, and of rows that break one rule of the contract each.
+"""The planted cases: households made for one line of the rules each, and rows that break one rule of the contract.
 
+Every column of a planted household is chosen, edge dates included.
 A plant states its own disposition or reject; nothing here evaluates the rules. `tier` 1 is planted in every
 register, 2 only from FULL_SET_FROM members up, so that small registers keep their shares and their reject limits.
 """
@@ -18,22 +18,43 @@ from kakuninsho.register.synthetic.world import VOLUNTARY_SYMBOL
 
 FULL_SET_FROM = 20_000
 FILES = {
-    "members": (
-        "insurer_number symbol number suffix relationship enrolment name name_kana sex birth_date qualified_on "
-        "decided_on lost_on protected"
-    ).split(),
-    "addresses": "insurer_number symbol number postal_code address building country updated_on".split(),
-    "employers": "insurer_number symbol name postal_code address building closed_on".split(),
-    "my_number_cards": (
-        "insurer_number symbol number suffix has_card number_filed registered certificate_expires_on "
-        "registration_cancelled_on"
-    ).split(),
+    "members": [
+        "insurer_number",
+        "symbol",
+        "number",
+        "suffix",
+        "relationship",
+        "enrolment",
+        "name",
+        "name_kana",
+        "sex",
+        "birth_date",
+        "qualified_on",
+        "decided_on",
+        "lost_on",
+        "protected",
+    ],
+    "addresses": ["insurer_number", "symbol", "number", "postal_code", "address", "building", "country", "updated_on"],
+    "employers": ["insurer_number", "symbol", "name", "postal_code", "address", "building", "closed_on"],
+    "my_number_cards": [
+        "insurer_number",
+        "symbol",
+        "number",
+        "suffix",
+        "has_card",
+        "number_filed",
+        "registered",
+        "certificate_expires_on",
+        "registration_cancelled_on",
+    ],
 }
 # Large, small and single-day branches; the prefecture is the index + 1 of load_branches.
 _PREFECTURES = (18, 13, 27, 23, 1, 40, 47, 14)
 _FIRST_NUMBER = 9_000_001
 
 Row = dict[str, Any]
+# Day, file, suffix (-1 for files without one), changed columns or None for a row that vanishes.
+Change = tuple[date, str, int, Mapping[str, Any] | None]
 Employer = Literal["open", "closed", "closing", "unknown", "voluntary"]
 NORMAL: dict[str, str | None] = {}
 USABLE = "usable"
@@ -68,10 +89,15 @@ class Person:
 def person(reason: str = "no_card", *, card: Mapping[str, Any] | None = None, **changes: Any) -> Person:
     """A person who ends with this reason; the disposition follows from the name of the reason alone."""
     excluded = ("membership_lost", "reached_75", "new_enrollee", "card_usable")
-    held = (
-        "address_protected between_routes household_without_insured card_record_rejected address_overseas "
-        "address_missing unprintable_text"
-    ).split()
+    held = [
+        "address_protected",
+        "between_routes",
+        "household_without_insured",
+        "card_record_rejected",
+        "address_overseas",
+        "address_missing",
+        "unprintable_text",
+    ]
     disposition = "excluded" if reason in excluded else "held" if reason in held else "target"
     return Person(disposition, reason, changes, card)
 
@@ -91,9 +117,8 @@ class Catalogue:
         self._insurer_numbers = [branch.insurer_number for branch in load_branches()]
         self._count = 0
         self._employers: set[tuple[int, str]] = set()
-        _households(self)
-        _recheck_households(self)
-        _rejects(self)
+        for plant in _CATALOGUE:
+            plant(self)
 
     # --- building blocks ------------------------------------------------------------------------
 
@@ -126,11 +151,11 @@ class Catalogue:
         address: Mapping[str, Any] | None = NORMAL,
         employer: Employer = "open",
         first_suffix: int = 0,
-        later: Iterable[tuple[date, str, int, Mapping[str, Any] | None]] = (),
+        later: Iterable[Change] = (),
     ) -> Row | None:
         """Plant a household; returns its key, or None when this register is too small for the kind.
 
-        `later` are (day, file, suffix, changed columns or None for a row that vanishes).
+        `later` are the changes that drops after the campaign's show.
         """
         if tier > 1 and not self.full:
             return None
@@ -142,14 +167,14 @@ class Catalogue:
         for position, one in enumerate(people):
             suffix = position + first_suffix
             values = self._member(key, suffix, enrolment, one.changes)
-            outcome = {"disposition": one.disposition, "reason_code": one.reason}
+            outcome = (one.disposition, one.reason)
             self._versions("members", kind, values, later, suffix, outcome)
             if one.card is not None:
                 card = {**key, "suffix": f"{suffix:02}", **one.card}
-                self._versions("my_number_cards", kind, card, later, suffix, {})
+                self._versions("my_number_cards", kind, card, later, suffix)
         if address is not None:
             values = {**key, **self._address(prefecture), "updated_on": self.day(-400), **address}
-            self._versions("addresses", kind, values, later, -1, {})
+            self._versions("addresses", kind, values, later, -1)
         return key
 
     def _key(self, prefecture: int, employer: Employer) -> Row:
@@ -169,7 +194,7 @@ class Catalogue:
             closing = (self.campaign.follow_up_runs[0] - timedelta(days=20), "employers", -1)
             changes = {"closed_on": self.campaign.follow_up_runs[0] - timedelta(days=25)}
             later = [(*closing, changes)] if employer == "closing" else []
-            self._versions("employers", f"employer_{employer}", values, later, -1, {})
+            self._versions("employers", f"employer_{employer}", values, later, -1)
         return {
             "insurer_number": insurer_number,
             "symbol": symbol,
@@ -196,9 +221,7 @@ class Catalogue:
             "name": f"{surname[0]}　{given[0]}",
             "name_kana": f"{surname[1]}　{given[1]}",
             "sex": "male" if suffix % 2 == 0 else "female",
-            "birth_date": date(1980, 6, 15)
-            if suffix == 0
-            else date(2012, 1, 10) + timedelta(days=400 * suffix),
+            "birth_date": date(1980, 6, 15) if suffix == 0 else date(2012, 1, 10) + timedelta(days=400 * suffix),
             "qualified_on": date(2024, 4, 1),
             "decided_on": date(2024, 4, 9),
             "lost_on": None,
@@ -206,16 +229,16 @@ class Catalogue:
             **changes,
         }
 
-    def _versions(
+    def _versions(  # noqa: PLR0917 (private, every caller names the same six)
         self,
         file: str,
         kind: str,
         values: Row,
-        later: Iterable[tuple[date, str, int, Mapping[str, Any] | None]],
+        later: Iterable[Change],
         suffix: int,
-        outcome: Mapping[str, str],
+        outcome: tuple[str | None, str | None] = (None, None),
     ) -> None:
-        row = Planted(file, kind, values, self.as_of, **outcome)
+        row = Planted(file, kind, values, self.as_of, disposition=outcome[0], reason_code=outcome[1])
         for day, changed_file, changed_suffix, changes in later:
             if changed_file != file or changed_suffix != suffix:
                 continue
@@ -226,34 +249,24 @@ class Catalogue:
             row = Planted(file, kind, {**row.values, **changes}, day)
         self.rows.append(row)
 
-    def reject(
-        self, file: str, kind: str, values: Row, column: str | None, code: str, *, at_end: bool = True
-    ) -> None:
+    def reject(self, file: str, kind: str, values: Row, column: str | None, code: str, *, at_end: bool = True) -> None:
         """Plant a row that the contract rejects."""
-        self.rows.append(
-            Planted(file, kind, values, self.as_of, reject_column=column, reject_code=code, at_end=at_end)
-        )
+        self.rows.append(Planted(file, kind, values, self.as_of, reject_column=column, reject_code=code, at_end=at_end))
 
 
-def _households(c: Catalogue) -> None:
-    """Rules, what becomes of each row: each line and each of its conditions and edges."""
-    usable = c.usable()
-    dependent = person()
+def _membership(c: Catalogue) -> None:
+    """Rules, what becomes of each row, lines 1 and 2. The functions after this one plant the other lines."""
     day = c.day
 
     # Line 1: membership lost.
     c.household("lost_on_as_of", person("membership_lost", lost_on=day(0)), tier=1)
-    c.household(
-        "lost_before_as_of", person("membership_lost", lost_on=day(-20)), person("membership_lost"), tier=1
-    )
+    c.household("lost_before_as_of", person("membership_lost", lost_on=day(-20)), person("membership_lost"), tier=1)
     c.household("lost_day_after_as_of", person(lost_on=day(1)), tier=1)
     c.household("lost_dependent_only", person(), person("membership_lost", lost_on=day(0)))
     c.household("lost_on_day_of_qualification", person("membership_lost", lost_on=date(2024, 4, 1)))
     c.household(
         "lost_before_every_other_reason",
-        person(
-            "membership_lost", lost_on=day(0), protected=True, decided_on=day(-10), birth_date=c.birth(76)
-        ),
+        person("membership_lost", lost_on=day(0), protected=True, decided_on=day(-10), birth_date=c.birth(76)),
         address=None,
     )
 
@@ -264,10 +277,12 @@ def _households(c: Catalogue) -> None:
     c.household("dependent_reached_75", person(), person("reached_75", birth_date=c.birth(75)))
     c.household("born_29_february_reached_75", person("reached_75", birth_date=date(1948, 2, 29)))
     c.household("born_29_february_turns_75_in_validity", person(birth_date=date(1952, 2, 29)), person())
-    c.household(
-        "reached_75_before_new_enrollee", person("reached_75", birth_date=c.birth(75), decided_on=day(-30))
-    )
+    c.household("reached_75_before_new_enrollee", person("reached_75", birth_date=c.birth(75), decided_on=day(-30)))
 
+
+def _enrolment(c: Catalogue) -> None:
+    """Lines 3 and 5: the day of decision."""
+    usable, dependent, day = c.usable(), person(), c.day
     # Lines 3 and 5: the day of decision.
     through, new_from = c.campaign.parameters.enrolled_through, c.campaign.parameters.new_enrollee_from
     between = through + timedelta(days=1)
@@ -284,10 +299,14 @@ def _households(c: Catalogue) -> None:
     c.household("old_dependent_of_new_insured", person("new_enrollee", decided_on=day(-60)), dependent)
     c.household("new_before_protected", person("new_enrollee", decided_on=day(-60), protected=True))
 
+
+def _protection_and_missing_insured(c: Catalogue) -> None:
+    """Lines 4, 6 and 7."""
+    usable = c.usable()
+    day = c.day
+    between = c.campaign.parameters.enrolled_through + timedelta(days=1)
     # Line 4: address protection.
-    c.household(
-        "protected_insured", person("address_protected", protected=True), person("address_protected"), tier=1
-    )
+    c.household("protected_insured", person("address_protected", protected=True), person("address_protected"), tier=1)
     c.household("protected_dependent", person(), person("address_protected", protected=True), tier=1)
     c.household("protected_with_usable_card", person("address_protected", protected=True, card=usable))
     c.household("protected_before_between", person("address_protected", protected=True, decided_on=between))
@@ -323,6 +342,11 @@ def _households(c: Catalogue) -> None:
     if key:
         c.reject("my_number_cards", "card_copied", {**key, "suffix": "00", **usable}, None, "duplicate_row")
 
+
+def _cards(c: Catalogue) -> None:
+    """Lines 8 and 12: the card on as_of."""
+    day = c.day
+
     # Lines 8 and 12: the card on as_of.
     def card(kind: str, reason: str, *, tier: int = 2, **changes: Any) -> None:
         c.household(kind, person(reason, card=c.usable(**changes)), tier=tier)
@@ -350,6 +374,11 @@ def _households(c: Catalogue) -> None:
     card("no_card_though_registered", "no_card", has_card=False)
     c.household("no_card_row", person(), tier=1)
 
+
+def _addresses(c: Catalogue) -> None:
+    """Lines 9 and 10."""
+    usable = c.usable()
+    day = c.day
     # Line 9: overseas.
     abroad = {"postal_code": None, "address": "123 Main Street, Honolulu, HI", "country": "US"}
     c.household(
@@ -364,9 +393,7 @@ def _households(c: Catalogue) -> None:
         person("address_overseas"),
         address={**abroad, "address": None, "country": "KR"},
     )
-    c.household(
-        "address_overseas_unprintable_name", person("address_overseas", name="𠮷田　誠"), address=abroad
-    )
+    c.household("address_overseas_unprintable_name", person("address_overseas", name="𠮷田　誠"), address=abroad)
 
     # Line 10: missing address.
     missing: dict[str, Mapping[str, Any] | None] = {
@@ -383,9 +410,7 @@ def _households(c: Catalogue) -> None:
         "postal_code_with_space": {"postal_code": "910 0067"},
     }
     for kind, address in missing.items():
-        c.household(
-            kind, person("address_missing"), address=address, tier=1 if kind == "no_address_row" else 2
-        )
+        c.household(kind, person("address_missing"), address=address, tier=1 if kind == "no_address_row" else 2)
     c.household("address_missing_card_usable", person("card_usable", card=usable), address=None)
     key = c.household("address_rejected", person("address_missing"), address=None)
     if key:
@@ -393,22 +418,20 @@ def _households(c: Catalogue) -> None:
             values = {**key, **c._address(18), "building": building, "updated_on": day(-5)}
             c.reject("addresses", "address_rejected", values, None, "conflicting_duplicate")
     for mark in "\u002d\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc":
-        c.household(
-            f"postal_code_hyphen_{ord(mark):04x}", person(), address={"postal_code": f"910{mark}0067"}
-        )
+        c.household(f"postal_code_hyphen_{ord(mark):04x}", person(), address={"postal_code": f"910{mark}0067"})
     c.household("postal_code_full_width", person(), address={"postal_code": "９１０－００６７"})
 
+
+def _texts(c: Catalogue) -> None:
+    """Line 11, and text that just fits."""
+    usable = c.usable()
     # Line 11: text that cannot be printed.
     odd = person("unprintable_text")
     c.household("insured_name_unprintable", person("unprintable_text", name="𠮷田　誠"), odd, tier=1)
-    c.household(
-        "insured_name_unprintable_card_usable", person("card_usable", name="𠮷田　明", card=usable), odd
-    )
+    c.household("insured_name_unprintable_card_usable", person("card_usable", name="𠮷田　明", card=usable), odd)
     c.household("dependent_name_unprintable", person(), person("unprintable_text", name="山田　𠮷乃"), tier=1)
     c.household("kana_decomposed", person("unprintable_text", name_kana="カ\u3099ンダ　マコト"))
-    c.household(
-        "dependent_kana_unprintable", person(), person("unprintable_text", name_kana="ヤマダ　ヷルター")
-    )
+    c.household("dependent_kana_unprintable", person(), person("unprintable_text", name_kana="ヤマダ　ヷルター"))
     c.household(
         "insured_kana_does_not_hold_dependents",
         person("unprintable_text", name_kana="ヷルター　マコト"),
@@ -433,6 +456,10 @@ def _households(c: Catalogue) -> None:
     c.household("name_ibm_characters", person(name="髙﨑　誠"), tier=1)
     c.household("name_just_fits", person(name="東" * 40, name_kana="ア" * 40))
 
+
+def _packing(c: Catalogue) -> None:
+    """Line 12: who is packed together, what caps validity, and employers."""
+    usable = c.usable()
     # Line 12: who is packed together, and what caps validity.
     c.household("four_targets", *[person()] * 4)
     c.household("five_targets", *[person()] * 5, tier=1)
@@ -445,17 +472,13 @@ def _households(c: Catalogue) -> None:
         person("card_usable", card=usable),
         person(),
     )
-    c.household(
-        "voluntary_household", person(qualified_on=date(2024, 3, 1)), person(), employer="voluntary", tier=1
-    )
+    c.household("voluntary_household", person(qualified_on=date(2024, 3, 1)), person(), employer="voluntary", tier=1)
     c.household(
         "voluntary_until_season",
         person(qualified_on=date(2023, 10, 20), decided_on=date(2023, 11, 1)),
         employer="voluntary",
     )
-    c.household(
-        "voluntary_qualified_29_february", person(qualified_on=date(2024, 2, 29)), employer="voluntary"
-    )
+    c.household("voluntary_qualified_29_february", person(qualified_on=date(2024, 2, 29)), employer="voluntary")
     c.household("insured_turns_75_before_december", person(birth_date=date(1950, 11, 30)), person())
     c.household("dependent_turns_75_in_validity", person(), person(birth_date=date(1953, 8, 1)))
     c.household("employer_closed", person(), employer="closed", tier=1)
@@ -480,9 +503,7 @@ def _recheck_households(c: Catalogue) -> None:
         return
     window = single[0]
     posting, prefecture = window.posting_dates[0], int(window.prefecture_code)
-    known = max(
-        (day for day in c.campaign.register_drops if day < posting - timedelta(days=8)), default=c.as_of
-    )
+    known = max((day for day in c.campaign.register_drops if day < posting - timedelta(days=8)), default=c.as_of)
 
     def change(
         kind: str, file: str, suffix: int, changes: Mapping[str, Any] | None, *people: Person, **more: Any
@@ -534,95 +555,109 @@ def _recheck_households(c: Catalogue) -> None:
     )
 
 
-def _rejects(c: Catalogue) -> None:
-    """Contract register/v1, Rejects: each code where a column can have it, in households of their own.
+def _key(c: Catalogue) -> Row:
+    """A household of its own in 福井, with no row but the rejected one."""
+    c._count += 1
+    return {
+        "insurer_number": c._insurer_numbers[17],
+        "symbol": "71010101",
+        "number": str(_FIRST_NUMBER + c._count),
+    }
 
-    At 20,000 members the limit is 20 rows of members, 12 of addresses, 5 of employers and about 17 of cards.
-    """
-    insurer_number = c._insurer_numbers[17]
 
-    def key() -> Row:
-        c._count += 1
-        return {
-            "insurer_number": insurer_number,
-            "symbol": "71010101",
-            "number": str(_FIRST_NUMBER + c._count),
-        }
+def _reject(c: Catalogue, file: str, values: Row, column: str, value: Any, code: str) -> None:
+    """A row that is right but for one column."""
+    c.reject(file, f"reject_{file}_{column}_{code}", {**values, column: value}, column, code, at_end=c._count % 2 == 0)
 
-    def member(column: str, value: Any, code: str, *, tier: int = 2, suffix: int = 0, **more: Any) -> None:
-        if tier == 1 or c.full:
-            values = {**c._member(key(), suffix, "employee", more), column: value}
-            c.reject("members", f"reject_{column}_{code}", values, column, code, at_end=c._count % 2 == 0)
 
-    def card(column: str, value: Any, code: str, *, tier: int = 2) -> None:
-        if tier == 1 or c.full:
-            values = {**key(), "suffix": "00", **c.usable(), column: value}
-            c.reject("my_number_cards", f"card_reject_{column}_{code}", values, column, code)
+def _member_rejects(c: Catalogue) -> None:
+    """Contract register/v1, Rejects, members: at 20,000 members the limit is 20 rows, below 5,000 it is 5."""
 
-    def address(column: str, value: Any, code: str, *, tier: int = 2) -> None:
-        if tier == 1 or c.full:
-            values = {**key(), **c._address(18), "updated_on": c.day(-9), column: value}
-            c.reject("addresses", f"address_reject_{column}_{code}", values, column, code)
+    def member(column: str, value: Any, code: str, **more: Any) -> None:
+        _reject(c, "members", c._member(_key(c), 0, "employee", more), column, value, code)
 
-    member("name", None, "missing_value", tier=1)
-    member("sex", "m", "bad_code", tier=1)
-    member("insurer_number", "0118001", "bad_format")
-    member("insurer_number", "01180018", "bad_code")
-    member("symbol", "７１０１０１０１", "bad_format")
-    member("number", "0123", "bad_format")
-    member("suffix", "0", "bad_format")
-    member("relationship", "dependent", "inconsistent")
-    member("name_kana", "ア" * 41, "bad_format")
-    member("birth_date", c.day(1), "bad_date", qualified_on=c.day(1))
-    member("qualified_on", date(1980, 6, 14), "inconsistent")
-    member("lost_on", date(2024, 3, 31), "inconsistent")
-    if c.text_file:
-        member("decided_on", "2024-02-30", "bad_date")
-        member("protected", "TRUE", "bad_format")
-    else:
-        member("enrolment", "temporary", "bad_code")
-        member("decided_on", None, "missing_value")
+    member("name", None, "missing_value")
+    member("sex", "m", "bad_code")
+    if c.full:
+        member("insurer_number", "0118001", "bad_format")
+        member("insurer_number", "01180018", "bad_code")
+        member("symbol", "７１０１０１０１", "bad_format")
+        member("number", "0123", "bad_format")
+        member("suffix", "0", "bad_format")
+        member("relationship", "dependent", "inconsistent")
+        member("name_kana", "ア" * 41, "bad_format")
+        member("birth_date", c.day(1), "bad_date", qualified_on=c.day(1))
+        member("qualified_on", date(1980, 6, 14), "inconsistent")
+        member("lost_on", date(2024, 3, 31), "inconsistent")
+        # A typed column of Parquet cannot hold these.
+        if c.text_file:
+            member("decided_on", "2024-02-30", "bad_date")
+            member("protected", "TRUE", "bad_format")
+        else:
+            member("enrolment", "temporary", "bad_code")
+            member("decided_on", None, "missing_value")
 
-    values = c._member(key(), 0, "employee", {})
-    copied = Planted("members", "reject_copy", values, c.as_of, disposition="target", reason_code="no_card")
-    household = {name: values[name] for name in ("insurer_number", "symbol", "number")}
-    home = {**household, **c._address(18), "updated_on": c.day(-9)}
-    c.rows += [copied, Planted("addresses", "reject_copy", home, c.as_of)]
+    values = c._member(_key(c), 0, "employee", {})
+    kept = Planted("members", "reject_copy", values, c.as_of, disposition="target", reason_code="no_card")
+    home = {**{name: values[name] for name in FILES["addresses"][:3]}, **c._address(18), "updated_on": c.day(-9)}
+    c.rows += [kept, Planted("addresses", "reject_copy", home, c.as_of)]
     c.reject("members", "reject_copy", dict(values), None, "duplicate_row")
-    values = c._member(key(), 0, "employee", {})
+    c.reject("addresses", "reject_addresses_copy", dict(home), None, "duplicate_row")
+    values = c._member(_key(c), 0, "employee", {})
     # Only one of the two would be valid: both are rejected all the same.
     c.reject("members", "reject_conflict", values, None, "conflicting_duplicate", at_end=False)
     c.reject("members", "reject_conflict", {**values, "sex": "x"}, None, "conflicting_duplicate")
 
-    card("symbol", "710101", "bad_format")
-    card("suffix", "1", "bad_format")
-    card("insurer_number", None, "missing_value")
-    if c.text_file:
-        card("certificate_expires_on", "2026-02-30", "bad_date")
-        card("has_card", "yes", "bad_format")
 
-    address("insurer_number", "01170018X", "bad_format")
-    address("symbol", None, "missing_value")
-    address("number", "12345678", "bad_format", tier=1)
-    if c.text_file:
-        address("updated_on", "2025-13-01", "bad_date")
-    else:
-        address("updated_on", None, "missing_value")
-    c.reject("addresses", "address_reject_copy", dict(home), None, "duplicate_row")
+def _other_rejects(c: Catalogue) -> None:
+    """The same in the other files: at 20,000 members the limits are 12 addresses, 5 employers, 17 cards."""
+
+    def card(column: str, value: Any, code: str) -> None:
+        _reject(c, "my_number_cards", {**_key(c), "suffix": "00", **c.usable()}, column, value, code)
+
+    def address(column: str, value: Any, code: str) -> None:
+        _reject(c, "addresses", {**_key(c), **c._address(18), "updated_on": c.day(-9)}, column, value, code)
+
+    address("number", "12345678", "bad_format")
+    if c.full:
+        address("insurer_number", "01170018X", "bad_format")
+        address("symbol", None, "missing_value")
+        card("symbol", "710101", "bad_format")
+        card("suffix", "1", "bad_format")
+        card("insurer_number", None, "missing_value")
+        if c.text_file:
+            address("updated_on", "2025-13-01", "bad_date")
+            card("certificate_expires_on", "2026-02-30", "bad_date")
+            card("has_card", "yes", "bad_format")
+        else:
+            address("updated_on", None, "missing_value")
 
     employer = {
-        "insurer_number": insurer_number,
+        "insurer_number": c._insurer_numbers[17],
         "symbol": "72010101",
         "name": "有限会社若狭印刷",
         **c._place(18, 3, "２－２"),
         "building": None,
         "closed_on": None,
     }
-    c.rows.append(Planted("employers", "employer_reject_copy", employer, c.as_of))
-    c.reject("employers", "employer_reject_copy", dict(employer), None, "duplicate_row")
+    c.rows.append(Planted("employers", "reject_employers_copy", employer, c.as_of))
+    c.reject("employers", "reject_employers_copy", dict(employer), None, "duplicate_row")
     if c.full:
-        values = {**employer, "symbol": "72A10101"}
-        c.reject("employers", "employer_reject_symbol", values, "symbol", "bad_format")
+        _reject(c, "employers", employer, "symbol", "72A10101", "bad_format")
         for name in ("一", "二"):
             values = {**employer, "symbol": "72010102", "name": f"株式会社{name}号"}
-            c.reject("employers", "employer_reject_conflict", values, None, "conflicting_duplicate")
+            c.reject("employers", "reject_employers_conflict", values, None, "conflicting_duplicate")
+
+
+_CATALOGUE = (
+    _membership,
+    _enrolment,
+    _protection_and_missing_insured,
+    _cards,
+    _addresses,
+    _texts,
+    _packing,
+    _recheck_households,
+    _member_rejects,
+    _other_rejects,
+)

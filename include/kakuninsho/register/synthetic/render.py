@@ -34,9 +34,7 @@ def _changed(columns: str, as_of: date, since: date | None) -> str:
     present = f"appears_on <= date '{as_of}'"
     if since is None:
         return present
-    days = " or ".join(
-        f"({column} > date '{since}' and {column} <= date '{as_of}')" for column in columns.split()
-    )
+    days = " or ".join(f"({column} > date '{since}' and {column} <= date '{as_of}')" for column in columns.split())
     return f"{present} and ({days})"
 
 

@@ -289,8 +289,8 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
                     as unprintable_in,
                 case when is_late
                     then case when e >= employer_count
-                        then greatest(workday({as_of} + 70 + {draws.pick(key, "appears late", max(1, calendar.days - 69))}),
-                            {as_of} + 1)
+                        then greatest({as_of} + 1, workday(
+                            {as_of} + 70 + {draws.pick(key, "appears late", max(1, calendar.days - 69))}))
                         else {_season_day(calendar, draws, key, "appears")} end
                     else {as_of}
                 end as appears_on
@@ -498,9 +498,11 @@ def _members(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, dra
                     when is_new_dependent then new_dependent_on - 1
                     when suffix = 0 or household_case in ('between_routes', 'late') then insured_decided
                     when household_case = 'new_enrollee'
-                        then least({as_of}, greatest(insured_decided, workday(insured_decided + {draws.pick(key, "decided", 5)})))
+                        then least({as_of}, greatest(insured_decided,
+                            workday(insured_decided + {draws.pick(key, "decided", 5)})))
                     when is_newborn
-                        then least({as_of}, greatest({new_from}, workday(birth_date + 12 + {draws.pick(key, "decided", 13)})))
+                        then least({as_of}, greatest({new_from},
+                            workday(birth_date + 12 + {draws.pick(key, "decided", 13)})))
                     when member_case = 'new_enrollee' then qualified_on + 10
                     else least({through} - 1, workday(qualified_on + 5 + {draws.pick(key, "decided", 15)}))
                 end as decided_on
@@ -512,7 +514,8 @@ def _members(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, dra
                 * exclude (lost_on, lost_known_on, appears_on),
                 case when is_new_dependent then new_dependent_on else appears_on end as appears_on,
                 -- One dependent in ten keeps an open row though the insured has left.
-                lost_on is not null and (suffix = 0 or {draws.u(key, "lost with insured")} < 0.9) as leaves_with_insured,
+                lost_on is not null and (suffix = 0 or {draws.u(key, "lost with insured")} < 0.9)
+                    as leaves_with_insured,
                 birthday(birth_date, 75) as turns_75_on,
                 case
                     when leaves_with_insured then lost_on
