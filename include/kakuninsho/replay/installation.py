@@ -8,9 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -79,6 +79,48 @@ def prepare(settings: Settings, outside: Path) -> None:
         shutil.copyfile(source, target)
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What the season of a data folder was begun with: a synthetic register of so many members, or a given one."""
+
+    members: int | None
+    seed: int
+    register: str | None
+
+    @classmethod
+    def of(cls, members: int, seed: int, register: Path | None) -> Beginning:
+        """What a command asks for; the number of members says nothing about a given register."""
+        return cls(None, seed, str(register)) if register else cls(members, seed, None)
+
+
+def begin(data: Path, wanted: Beginning) -> Beginning:
+    """Mark a new data folder with what its season is begun with; returns the mark, which in an old one may differ."""
+    mark = data / "season.json"
+    if mark.exists():
+        return Beginning(**json.loads(mark.read_text(encoding="utf-8")))
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark.write_text(json.dumps(asdict(wanted)) + "\n", encoding="utf-8")
+    return wanted
+
+
+def make_register(
+    settings: Settings, core: Path, members: int, seed: int, progress: Callable[[str, float], None]
+) -> None:
+    """Make the synthetic register once and put it backstage: the core system delivers each drop on its day.
+
+    `progress` is told what is being made and which share of all is done.
+    """
+    from kakuninsho.register.synthetic import generate
+
+    drops = core / "synthetic"
+    if not (drops / "expected_dispositions.parquet").exists():
+        generate(members, seed, drops, settings.campaign, progress=progress)
+    backstage = core / "backstage"
+    backstage.mkdir(parents=True, exist_ok=True)
+    for drop in sorted(drops.glob("as_of=*")):
+        drop.rename(backstage / drop.name)
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody listens on now."""
     with socket.socket() as probe:
@@ -86,17 +128,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def running_sandbox(outside: Path, *, seed: int, arguments: tuple[str, ...] = ()) -> Iterator[Sandbox]:
-    """The sandbox as a separate process, stopped at the end. It gets its root, a port and a seed, nothing else."""
-    port = free_port()
+def start_sandbox(outside: Path, *, port: int, seed: int, arguments: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start the sandbox as a process of its own. It gets its root, a port and a seed, nothing else."""
     environment = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ}
     with (outside / "sandbox.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "kakuninsho.sandbox", "serve", "--root", str(outside), "--port", str(port),
              "--seed", str(seed), *arguments],
-            stdout=log, stderr=log, env=environment,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
+
+
+@contextmanager
+def running_sandbox(outside: Path, *, seed: int, arguments: tuple[str, ...] = ()) -> Iterator[Sandbox]:
+    """A sandbox on a free port, stopped at the end."""
+    port = free_port()
+    process = start_sandbox(outside, port=port, seed=seed, arguments=arguments)
     try:
         control.wait_until_ready(outside)
         yield Sandbox(outside, port, seed)

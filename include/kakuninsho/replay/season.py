@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from datetime import date
@@ -103,24 +102,18 @@ def _play(season: Any, console: Console, until: date | None) -> None:
 
 
 def _make_register(settings: Settings, core: Path, members: int, seed: int, console: Console) -> None:
-    """Make the synthetic register once and put it backstage: the core system delivers each drop on its day."""
-    from kakuninsho.register.synthetic import generate
+    from kakuninsho.replay.installation import make_register
 
-    drops = core / "synthetic"
-    if not (drops / "expected_dispositions.parquet").exists():
-        with Progress(TextColumn("合成データ"), BarColumn(), TextColumn("{task.description}"), console=console) as bar:
-            task = bar.add_task("", total=1.0)
-            generate(
-                members,
-                seed,
-                drops,
-                settings.campaign,
-                progress=lambda what, share: bar.update(task, description=what, completed=share),
-            )
-        backstage = core / "backstage"
-        backstage.mkdir(parents=True, exist_ok=True)
-        for drop in sorted(drops.glob("as_of=*")):
-            drop.rename(backstage / drop.name)
+    with Progress(TextColumn("合成データ"), BarColumn(), TextColumn("{task.description}"), console=console) as bar:
+        task = bar.add_task("", total=1.0)
+        make_register(
+            settings,
+            core,
+            members,
+            seed,
+            lambda what, share: bar.update(task, description=what, completed=share),
+        )
+        bar.update(task, completed=1.0)
 
 
 def _same_season(data: Path, *, members: int, seed: int, register: Path | None) -> None:
@@ -129,17 +122,14 @@ def _same_season(data: Path, *, members: int, seed: int, register: Path | None) 
     Raises:
         SeasonError: the folder was made with other arguments.
     """
-    wanted = {"members": None if register else members, "seed": seed, "register": str(register) if register else None}
-    mark = data / "season.json"
-    if mark.exists():
-        made = json.loads(mark.read_text(encoding="utf-8"))
-        if made != wanted:
-            raise SeasonError(
-                f"{data} holds a season of {made}; this one is of {wanted}. Choose another DATA folder or delete it"
-            )
-    else:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mark.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+    from kakuninsho.replay.installation import Beginning, begin
+
+    wanted = Beginning.of(members, seed, register)
+    made = begin(data, wanted)
+    if made != wanted:
+        raise SeasonError(
+            f"{data} holds a season of {made}; this one is of {wanted}. Choose another DATA folder or delete it"
+        )
 
 
 def _report(settings: Settings, outside: Path, console: Console, *, complete: bool) -> bool:
