@@ -90,6 +90,39 @@ def ledger(
         raise typer.Exit(1)
 
 
+@app.command()
+def up(
+    data: Data = Path("var/season"),
+    members: Annotated[int, typer.Option(help="合成する加入者数 (members of a new folder)")] = 20_000,
+    seed: Annotated[int, typer.Option(help="合成データと発送結果の種 (seed of a new folder)")] = 2025,
+    register: Annotated[Path | None, typer.Option(help="与えられた加入者データ (register/v1 folder)")] = None,
+    port: Annotated[int, typer.Option(help="画面のポート (port of the page)")] = 8080,
+) -> None:
+    """Airflow と代役を動かし、画面の利用者を示す (start Airflow with its page, until `down`)."""
+    from kakuninsho.replay.installation import Beginning, InstallationError
+    from kakuninsho.server import lifecycle
+    from kakuninsho.server.display import show
+
+    _settings(data)
+    wanted = Beginning.of(members, seed, register.resolve() if register else None)
+    try:
+        with console.status("準備 (preparing)") as status:
+            running = lifecycle.up(data.resolve(), wanted, port=port, tell=status.update)
+    except InstallationError as error:
+        errors.print(f"[bold red]中止[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    show(running, console, data=str(data))
+
+
+@app.command()
+def down(data: Data = Path("var/season")) -> None:
+    """`up` で動かしたものを止める (stop what `up` started)."""
+    from kakuninsho.server import lifecycle
+
+    stopped = lifecycle.down(data.resolve())
+    console.print(f"止めました (stopped): {', '.join(stopped)}" if stopped else "動いていません (nothing runs)")
+
+
 def _add_groups() -> None:
     from kakuninsho.register.commands import app as register_commands
 

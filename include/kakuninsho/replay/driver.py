@@ -129,19 +129,15 @@ class Season:
 
 
 def _load_dags(settings: Settings) -> dict[str, Any]:
-    from airflow.models.pool import Pool
-    from airflow.utils.db import initdb
-    from airflow.utils.session import create_session
+    from kakuninsho.server.database import ensure_pool, ensure_tables
 
     if not (settings.data / "airflow" / "airflow.db").exists():
-        initdb()
+        ensure_tables()
     from airflow.dag_processing.dagbag import DagBag
 
-    from kakuninsho.orchestration import POOL
     from kakuninsho.paths import DAGS
 
-    with create_session() as session:
-        Pool.create_or_update_pool(POOL, slots=1, description="DuckDB", include_deferred=False, session=session)
+    ensure_pool()
     bag = DagBag(str(DAGS))
     if bag.import_errors:
         raise ReplayError("DAG files cannot be read: " + ", ".join(Path(name).name for name in bag.import_errors))

@@ -1,0 +1,210 @@
+"""Bringing an installation up and down."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from kakuninsho.paths import DAGS
+from kakuninsho.replay.installation import (
+    Beginning,
+    InstallationError,
+    begin,
+    free_port,
+    make_register,
+    prepare,
+    start_sandbox,
+)
+from kakuninsho.sandbox import control
+from kakuninsho.server.airflow_home import AIRFLOW, HOST, home, passwords_file, prepare_database, server_environment
+from kakuninsho.server.page import Page, PageError
+from kakuninsho.server.people import ensure_passwords
+from kakuninsho.server.processes import Process, stop
+from kakuninsho.settings import Settings
+
+DEFAULT_PORT = 8080
+READY_SECONDS = 180.0
+# In the order in which they start; they stop the other way round, so that no task is begun that cannot end.
+COMPONENTS = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),  # logs are read from the folder, no ports of their own
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
+SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where an installation listens on the loopback address. Kept, because running tasks know the sandbox's port."""
+
+    page: int
+    sandbox: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """An installation that is up."""
+
+    url: str
+    passwords: dict[str, str]
+    is_new: bool  # passwords were made now, so they are shown, this once
+    was_up: bool
+    beginning: Beginning
+    password_file: Path
+    run_folder: Path
+
+
+Tell = Callable[[str], None]
+
+
+def settings_of(data: Path, register: str | None = None) -> Settings:
+    """The installation of a data folder where people answer approvals."""
+    outside = data / "outside"
+    return replace(
+        Settings.from_environment(),
+        data=data,
+        register=Path(register) if register else outside / "core" / "register",
+        feeds=outside / "core" / "feeds",
+        keys=data / "keys",
+        automatic_approvals=False,
+    )
+
+
+def up(data: Path, wanted: Beginning, *, port: int, tell: Tell) -> Running:
+    """Prepare a data folder where that is still to do, start what does not run, wait until all of it is healthy.
+
+    A folder that holds a season already is served as it is, whatever `wanted` says.
+
+    Args:
+        data: the data folder, absolute.
+        wanted: the register of a new folder.
+        port: of the page; an installation that is up keeps the port that it has.
+        tell: is told each step.
+
+    Raises:
+        InstallationError: the port is taken, or a process ends or is not healthy in time. Names its log.
+    """
+    beginning = begin(data, wanted)
+    settings = settings_of(data, beginning.register)
+    run = data / "run"
+    alive = [process.name for process in _processes(run) if process.find()]
+    was_up = len(alive) == len(COMPONENTS) + 1
+    ports = _ports(run, port, keep=bool(alive))
+    if not was_up:
+        if "api-server" not in alive:
+            _refuse_taken(ports.page)
+        _start(settings, beginning, ports, alive, tell)
+    passwords, is_new = ensure_passwords(passwords_file(settings))
+    page = Page(f"http://{HOST}:{ports.page}")
+    tell("待機 (waiting until healthy)")
+    _wait_until_healthy(page, run)
+    _wait_for_dags(page.log_in("operator", passwords["operator"]))
+    return Running(
+        f"http://localhost:{ports.page}", passwords, is_new, was_up, beginning, passwords_file(settings), run
+    )
+
+
+def down(data: Path) -> list[str]:
+    """Stop the processes that `up` started on a data folder; returns the names of those that ran."""
+    return stop(list(reversed(_processes(data / "run"))))
+
+
+def _processes(run: Path) -> list[Process]:
+    return [Process(name, run) for name in (SANDBOX, *COMPONENTS)]
+
+
+def _ports(run: Path, wanted: int, *, keep: bool) -> Ports:
+    file = run / "ports.json"
+    known = Ports(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+    if known and keep:
+        return known
+    # A folder keeps its sandbox's port where it can: nothing else has to change then.
+    sandbox = known.sandbox if known and _is_free(known.sandbox) else free_port()
+    ports = Ports(wanted, sandbox)
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _refuse_taken(port: int) -> None:
+    if not _is_free(port):
+        raise InstallationError(
+            f"port {port} is taken by another program: stop that one, or choose another with --port"
+        )
+
+
+def _start(settings: Settings, beginning: Beginning, ports: Ports, alive: list[str], tell: Tell) -> None:
+    outside = settings.data / "outside"
+    run = settings.data / "run"
+    if not alive:
+        tell("データフォルダと鍵 (folders and keys)")
+        prepare(settings, outside)
+        if beginning.members is not None:
+            tell(f"合成データ {beginning.members:,} 人 (synthetic register)")
+            make_register(settings, outside / "core", beginning.members, beginning.seed, lambda _what, _share: None)
+    environment = server_environment(settings, port=ports.page, sandbox_port=ports.sandbox)
+    ensure_passwords(passwords_file(settings))
+    if not alive:
+        tell("Airflow のデータベース (its own database)")
+        home(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepare_database(environment, run / "prepare.log")
+    if SANDBOX not in alive:
+        tell("印刷会社・郵便・基幹システムの代役 (sandbox)")
+        # It begins on the evening of the first drop, and its days follow what it is sent.
+        first_day = settings.campaign.parameters.snapshot_as_of.isoformat()
+        process = start_sandbox(
+            outside, port=ports.sandbox, seed=beginning.seed, arguments=("--clock", "follow", "--start", first_day)
+        )
+        Process(SANDBOX, run).adopt(process.pid)
+        control.wait_until_ready(outside, seconds=READY_SECONDS)
+    for name, arguments in COMPONENTS.items():
+        if name not in alive:
+            tell(f"Airflow {name}")
+            Process(name, run).start([*AIRFLOW, *arguments], environment)
+
+
+def _wait_until_healthy(page: Page, run: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        for process in _processes(run):
+            if process.find() is None:
+                raise InstallationError(f"{process.name} has ended: see {process.log}\n{process.last_lines()}")
+        try:
+            health = page.health()
+        except PageError:
+            health = {"api-server": None}
+        if all(status == "healthy" for status in health.values()):
+            return
+        if time.monotonic() > deadline:
+            ill = ", ".join(name for name, status in health.items() if status != "healthy")
+            raise InstallationError(f"not healthy after {READY_SECONDS:.0f} s: {ill}. See the logs in {run}")
+        time.sleep(0.5)
+
+
+def _wait_for_dags(page: Page) -> None:
+    """Wait until the DAG files have been read, so that the page is not empty when a person opens it."""
+    expected = {file.stem for file in DAGS.glob("*.py")}
+    deadline = time.monotonic() + READY_SECONDS
+    while not expected <= set(page.dag_ids()):
+        broken = page.call("GET", "/api/v2/importErrors")["import_errors"]
+        if broken:
+            names = ", ".join(sorted({Path(str(error["filename"])).name for error in broken}))
+            raise InstallationError(f"these DAG files cannot be read: {names}. The page shows why")
+        if time.monotonic() > deadline:
+            raise InstallationError("the DAG files have not been read in time: see dag-processor.log")
+        time.sleep(0.5)

@@ -1,0 +1,118 @@
+"""Background processes with a mark on disk each, so that another command finds them again and stops only its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """One background process of an installation: `<run>/<name>.json` marks it, `<run>/<name>.log` is its log."""
+
+    name: str
+    folder: Path
+
+    @property
+    def mark(self) -> Path:
+        """Number and time of birth of the process; a number alone may belong to somebody else by now."""
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def log(self) -> Path:
+        """What the process prints."""
+        return self.folder / f"{self.name}.log"
+
+    def find(self) -> psutil.Process | None:
+        """The running process, or None when it has ended or was never started."""
+        try:
+            known = json.loads(self.mark.read_text(encoding="utf-8"))
+            process = psutil.Process(int(known["pid"]))
+            is_ours = abs(process.create_time() - float(known["born"])) < 1
+            return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+            return None
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start it detached from the terminal, with its output in the log."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.log.open("ab") as log:
+            started = subprocess.Popen(  # noqa: S603
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        self.adopt(started.pid)
+
+    def adopt(self, pid: int) -> None:
+        """Mark a process that was just started as this one."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = self.mark.with_suffix(".part")
+        part.write_text(json.dumps({"pid": pid, "born": psutil.Process(pid).create_time()}) + "\n", encoding="utf-8")
+        part.replace(self.mark)
+
+    def last_lines(self, number: int = 5) -> str:
+        """The end of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-number:])
+
+
+def stop(processes: Sequence[Process], *, seconds: float = STOP_SECONDS) -> list[str]:
+    """Stop processes in the given order with everything that they started; returns the names of those that ran.
+
+    Each is asked to end first and ended after `seconds`.
+    """
+    stopped = []
+    for process in processes:
+        running = process.find()
+        if running is not None:
+            stopped.append(process.name)
+            _end(running, seconds)
+        process.mark.unlink(missing_ok=True)
+    return stopped
+
+
+def _end(process: psutil.Process, seconds: float) -> None:
+    family = _family(process)
+    try:
+        process.terminate()
+    except psutil.NoSuchProcess:
+        return
+    deadline = time.monotonic() + seconds
+    alive = _wait([process], deadline)
+    # Children that the process has started while it ended belong to it as well.
+    for child in {*family, *(member for parent in alive for member in _family(parent))}:
+        _ask(child, "terminate")
+    for rest in _wait([*alive, *family], max(deadline, time.monotonic() + 3)):
+        _ask(rest, "kill")
+    psutil.wait_procs([*alive, *family], timeout=3)
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _ask(process: psutil.Process, verb: str) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        getattr(process, verb)()
+
+
+def _wait(processes: list[psutil.Process], deadline: float) -> list[psutil.Process]:
+    _, alive = psutil.wait_procs(processes, timeout=max(0.0, deadline - time.monotonic()))
+    return list(alive)
