@@ -110,12 +110,12 @@ class Production:
         state.run(
             """
             create or replace temp table replaced as
-            select lot_no, sequence, parent, root,
-                replacement_next + row_number() over (partition by lot_no order by sequence) - 1 as replacement,
+            select lot_no, sequence, root,
+                replacement_next + row_number() over (partition by lot_no order by sequence) - 1 as given,
                 replacement_last
             from today join lots using (lot_no)
             where outcome = 'spoiled'
-            qualify replacement <= replacement_last
+            qualify given <= replacement_last
             """
         )
         state.run(
@@ -123,20 +123,20 @@ class Production:
             update today set
                 outcome = case when given.replacement is null then 'posted' else 'spoiled' end,
                 replacement = given.replacement
-            from (select today.sequence, replaced.replacement
+            from (select today.sequence, replaced.given as replacement
                 from today left join replaced using (sequence) where today.outcome = 'spoiled') as given
             where today.sequence = given.sequence
             """
         )
         state.run("delete from reprints where due_on <= ?", day)
         state.run(
-            "insert into reprints select lot_no, replacement, sequence, root, ? from replaced",
+            "insert into reprints select lot_no, given, sequence, root, ? from replaced",
             next_worked(day),
         )
         state.run(
             """
             update lots set replacement_next = used.last + 1
-            from (select lot_no, max(replacement) as last from replaced group by lot_no) as used
+            from (select lot_no, max(given) as last from replaced group by lot_no) as used
             where lots.lot_no = used.lot_no
             """
         )
