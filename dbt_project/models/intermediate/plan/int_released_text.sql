@@ -1,0 +1,75 @@
+with evaluated as (
+    select * from {{ ref('int_members_evaluated') }}
+),
+
+members as (
+    select * from {{ ref('stg_newest_register__members') }}
+),
+
+addresses as (
+    select * from {{ ref('stg_newest_register__addresses') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+released as (
+    select
+        member_key,
+        household_key
+    from evaluated
+    where disposition <> 'target' and effective_disposition = 'target'
+),
+
+released_people as (
+    select
+        members.member_key,
+        members.name,
+        members.name_kana
+    from members
+    semi join released on members.member_key = released.member_key
+),
+
+released_insured as (
+    select
+        members.household_key,
+        members.name
+    from members
+    semi join released on members.household_key = released.household_key
+    where {{ suffix_of('members.member_key') }} = 0
+),
+
+released_addresses as (
+    select addresses.*
+    from addresses
+    semi join released on addresses.household_key = released.household_key
+),
+
+final as (
+    select
+        released.member_key,
+        released.household_key,
+        released_people.name,
+        released_people.name_kana,
+        released_insured.name as addressee_name,
+        {{ normalised_postal_code('released_addresses.postal_code') }} as postal_code,
+        released_addresses.address,
+        released_addresses.building
+    from released
+    cross join campaign
+    inner join released_people on released.member_key = released_people.member_key
+    inner join released_insured on released.household_key = released_insured.household_key
+    inner join released_addresses on released.household_key = released_addresses.household_key
+    where
+        released_addresses.country = 'JP'
+        and not {{ is_blank('released_addresses.address') }}
+        and {{ normalised_postal_code('released_addresses.postal_code') }} is not null
+        and {{ fits_print('released_people.name', 'campaign.max_name_width') }}
+        and {{ fits_print('released_people.name_kana', 'campaign.max_name_width') }}
+        and {{ fits_print('released_insured.name', 'campaign.max_name_width') }}
+        and {{ fits_print('released_addresses.address', 'campaign.max_address_width') }}
+        and {{ fits_print('released_addresses.building', 'campaign.max_building_width') }}
+)
+
+select * from final
