@@ -107,7 +107,8 @@ def up(
     wanted = Beginning.of(members, seed, register.resolve() if register else None)
     try:
         with console.status("準備 (preparing)") as status:
-            running = lifecycle.up(data.resolve(), wanted, port=port, tell=status.update)
+            tell = status.update if console.is_terminal else console.print
+            running = lifecycle.up(data.resolve(), wanted, port=port, tell=tell)
     except InstallationError as error:
         errors.print(f"[bold red]中止[/] {error}", highlight=False)
         raise typer.Exit(1) from None

@@ -109,12 +109,19 @@ def make_register(
     """Make the synthetic register once and put it backstage: the core system delivers each drop on its day.
 
     `progress` is told what is being made and which share of all is done.
+
+    Raises:
+        InstallationError: no register of that size can be made.
     """
     from kakuninsho.register.synthetic import generate
+    from kakuninsho.register.synthetic.errors import SyntheticRegisterError
 
     drops = core / "synthetic"
     if not (drops / "expected_dispositions.parquet").exists():
-        generate(members, seed, drops, settings.campaign, progress=progress)
+        try:
+            generate(members, seed, drops, settings.campaign, progress=progress)
+        except SyntheticRegisterError as error:
+            raise InstallationError(f"{error}; begin again with an empty data folder") from error
     backstage = core / "backstage"
     backstage.mkdir(parents=True, exist_ok=True)
     for drop in sorted(drops.glob("as_of=*")):

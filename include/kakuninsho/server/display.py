@@ -10,25 +10,28 @@ from kakuninsho.server.people import PEOPLE
 
 
 def show(running: Running, console: Console, *, data: str) -> None:
-    """Print the table of people once, with their passwords the first time only."""
+    """Print the table of people, with their passwords the first time only."""
     if running.was_up:
         console.print(f"すでに動いています (up already): {running.url}", highlight=False)
     table = Table(title=f"資格確認書 一括交付  {running.url}", title_justify="left")
     table.add_column("利用者")
-    table.add_column("パスワード" if running.is_new else "")
     table.add_column("役割")
+    if running.is_new:
+        table.add_column("パスワード")
     for person in PEOPLE:
-        table.add_row(person.name, running.passwords[person.name] if running.is_new else "", person.title)
+        table.add_row(person.name, person.title, *([running.passwords[person.name]] if running.is_new else []))
     console.print(table)
     if running.is_new:
         console.print("パスワードはこの一度だけ表示します (shown this once).")
+    if running.broken:
+        console.print(f"[bold red]読めない DAG (cannot be read):[/] {', '.join(running.broken)}")
+    if running.beginning.members is not None:
+        console.print(f"合成データ (synthetic register): {running.beginning.members:,} 人", highlight=False)
+    first, then = running.first_days
     for name, text in (
         ("パスワード (passwords)", str(running.password_file)),
-        (
-            "最初に (begin with)",
-            "extract_register を 基準日 2025-04-30 で実行、次に hand_off_to_printer を 2025-05-15 で",
-        ),
-        ("日を進める (let days pass)", f"python -m kakuninsho.sandbox advance --root {data}/outside --to 2025-07-01"),
+        ("最初に (begin with)", f"extract_register を基準日 {first} で、次に hand_off_to_printer を {then} で実行"),
+        ("日を進める (let days pass)", f"python -m kakuninsho.sandbox advance --root {data}/outside --to YYYY-MM-DD"),
         ("記録 (logs)", str(running.run_folder)),
         ("止める (stop)", f"make down DATA={data}"),
     ):

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from kakuninsho.paths import DAGS
@@ -36,6 +37,7 @@ COMPONENTS = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
 }
 SANDBOX = "sandbox"
+IMPORT_ERRORS = "/api/v2/importErrors"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Running:
     is_new: bool  # passwords were made now, so they are shown, this once
     was_up: bool
     beginning: Beginning
+    broken: list[str]  # DAG files that cannot be read
+    first_days: tuple[date, date]  # of the extract and of the hand-off
     password_file: Path
     run_folder: Path
 
@@ -95,17 +99,25 @@ def up(data: Path, wanted: Beginning, *, port: int, tell: Tell) -> Running:
     alive = [process.name for process in _processes(run) if process.find()]
     was_up = len(alive) == len(COMPONENTS) + 1
     ports = _ports(run, port, keep=bool(alive))
+    passwords, is_new = ensure_passwords(passwords_file(settings))
     if not was_up:
         if "api-server" not in alive:
             _refuse_taken(ports.page)
         _start(settings, beginning, ports, alive, tell)
-    passwords, is_new = ensure_passwords(passwords_file(settings))
     page = Page(f"http://{HOST}:{ports.page}")
     tell("待機 (waiting until healthy)")
     _wait_until_healthy(page, run)
-    _wait_for_dags(page.log_in("operator", passwords["operator"]))
+    broken = _wait_for_dags(page.log_in("operator", passwords["operator"]))
     return Running(
-        f"http://localhost:{ports.page}", passwords, is_new, was_up, beginning, passwords_file(settings), run
+        url=f"http://localhost:{ports.page}",
+        passwords=passwords,
+        is_new=is_new,
+        was_up=was_up,
+        beginning=beginning,
+        broken=broken,
+        first_days=(settings.campaign.parameters.snapshot_as_of, settings.campaign.parameters.hand_off_on),
+        password_file=passwords_file(settings),
+        run_folder=run,
     )
 
 
@@ -158,7 +170,6 @@ def _start(settings: Settings, beginning: Beginning, ports: Ports, alive: list[s
             tell(f"合成データ {beginning.members:,} 人 (synthetic register)")
             make_register(settings, outside / "core", beginning.members, beginning.seed, lambda _what, _share: None)
     environment = server_environment(settings, port=ports.page, sandbox_port=ports.sandbox)
-    ensure_passwords(passwords_file(settings))
     if not alive:
         tell("Airflow のデータベース (its own database)")
         home(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -196,15 +207,16 @@ def _wait_until_healthy(page: Page, run: Path) -> None:
         time.sleep(0.5)
 
 
-def _wait_for_dags(page: Page) -> None:
-    """Wait until the DAG files have been read, so that the page is not empty when a person opens it."""
+def _wait_for_dags(page: Page) -> list[str]:
+    """Wait until the DAG files have been read, so that the page is not empty when a person opens it.
+
+    Returns the names of files that cannot be read.
+    """
     expected = {file.stem for file in DAGS.glob("*.py")}
     deadline = time.monotonic() + READY_SECONDS
-    while not expected <= set(page.dag_ids()):
-        broken = page.call("GET", "/api/v2/importErrors")["import_errors"]
-        if broken:
-            names = ", ".join(sorted({Path(str(error["filename"])).name for error in broken}))
-            raise InstallationError(f"these DAG files cannot be read: {names}. The page shows why")
-        if time.monotonic() > deadline:
-            raise InstallationError("the DAG files have not been read in time: see dag-processor.log")
+    while time.monotonic() < deadline:
+        broken = {Path(str(error["filename"])).stem for error in page.call("GET", IMPORT_ERRORS)["import_errors"]}
+        if expected <= {*page.dag_ids(), *broken}:
+            return sorted(broken)
         time.sleep(0.5)
+    raise InstallationError("the DAG files have not been read in time: see dag-processor.log")
