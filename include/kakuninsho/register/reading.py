@@ -106,11 +106,15 @@ def open_csv(
             )
         ) to {quoted(target)} (format parquet)
     """
+    refusal: InboundError | None = None
+    rows = 0
     try:
         rows = run(connection, copy, label=label, error=error)[0][0]
-    except InboundError:
+    except InboundError as caught:
+        refusal = caught
+    if refusal is not None:
         _require_utf8(path, label=label, error=error)
-        raise
+        raise refusal
     return Source(label, target, int(rows), dict.fromkeys(names, "VARCHAR"))
 
 
