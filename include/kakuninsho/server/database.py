@@ -33,6 +33,21 @@ def ensure_pool() -> None:
         )
 
 
+def ensure_connection(*, host: str, port: int, login: str, extra: str) -> None:
+    """Make the connection to the printer in Airflow's own database, where its extra is encrypted."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    from kakuninsho.orchestration import PRINTER_CONNECTION
+
+    with create_session() as session:
+        session.execute(delete(Connection).where(Connection.conn_id == PRINTER_CONNECTION))
+        session.add(
+            Connection(conn_id=PRINTER_CONNECTION, conn_type="generic", host=host, port=port, login=login, extra=extra)
+        )
+
+
 if __name__ == "__main__":
     ensure_tables()
     ensure_pool()
