@@ -1,0 +1,441 @@
+"""Files reach the printer once, whole and last-named, whatever breaks; answers are taken only when all agrees."""
+
+import json
+import multiprocessing
+import random
+import time
+from dataclasses import replace
+from datetime import date
+from hashlib import sha256
+
+import asyncssh
+import pyarrow.parquet as pq
+import pytest
+from transfer_server import running_printer
+
+from kakuninsho.facts.store import FactStore, sha256_of
+from kakuninsho.printer import transfer
+from kakuninsho.printer.layout import SAMPLES
+from kakuninsho.printer.lot_file import ClearFile
+from kakuninsho.printer.sealing import Keys, SealError, SignatureError, open_sealed, seal
+from kakuninsho.printer.transfer import (
+    STEPS,
+    HostKeyError,
+    TransferConflictError,
+    TransferError,
+    fetch_answers,
+    send,
+    send_all,
+)
+
+DAY = date(2025, 5, 15)
+
+
+@pytest.fixture
+def printer(tmp_path):
+    with running_printer(tmp_path / "printer") as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path):
+    facts = FactStore(tmp_path / "data")
+    facts.initialise()
+    return facts
+
+
+def clear_file(folder, number=1, size=300_000):
+    """A file of a lot's name; its content does not matter to the transfer."""
+    folder.mkdir(exist_ok=True)
+    lot_id = f"fy2025-H-18-20251003-{number:02d}"
+    path = folder / f"pv1_fy2025_lot_{lot_id}_{number}.csv"
+    path.write_bytes(random.Random(number).randbytes(size))
+    return ClearFile(
+        file_kind="lot",
+        campaign="fy2025",
+        name=path.name,
+        path=path,
+        row_count=11,
+        byte_count=size,
+        sha256=sha256_of(path),
+        lot_id=lot_id,
+        posting_date=date(2025, 10, 3),
+        envelope_count=number,
+        sample_count=0,
+        packet_count=0,
+        certificate_count=5,
+        list_line_count=0,
+        enclosures={"10": 4},
+        weight_g="115.0",
+        postage_yen=1280,
+    )
+
+
+def deliver(store, printer, *files):
+    return send_all(store, files, printer.target, printer.insurer, received_on=DAY, plan_id="home-2025-04-30")
+
+
+def assert_delivered_once(store, printer, files):
+    """Each file lies there once, as kept, opens to its clear bytes, and its manifest tells its totals."""
+    expected = {f"{file.name}{suffix}" for file in files for suffix in (".pgp", ".manifest.json.pgp")}
+    assert {path.name for path in printer.inbox.iterdir()} == expected
+    assert sorted(printer.renames) == sorted(expected)
+    for file in files:
+        kept = store.get("transfers", f"{file.name}--sealed").path
+        for suffix in (".pgp", ".manifest.json.pgp"):
+            assert sha256_of(printer.inbox / f"{file.name}{suffix}") == sha256_of(kept / f"{file.name}{suffix}")
+        opened = open_sealed(printer.inbox / f"{file.name}.pgp", printer.root / file.name, printer.own)
+        assert sha256_of(opened) == file.sha256
+        manifest = open_sealed(printer.inbox / f"{file.name}.manifest.json.pgp", printer.root / "m", printer.own)
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        assert content["sha256_clear"] == file.sha256
+        assert content["sha256_sealed"] == sha256_of(printer.inbox / f"{file.name}.pgp")
+        assert content["envelope_count"] == file.envelope_count
+
+
+def test_file_then_manifest_each_under_a_temporary_name_first(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    facts = deliver(store, printer, file)
+    assert printer.renames == [f"{file.name}.pgp", f"{file.name}.manifest.json.pgp"]
+    assert_delivered_once(store, printer, [file])
+    rows = [pq.read_table(fact.table("transfers")).to_pylist()[0] for fact in facts]
+    assert [row["step"] for row in rows] == list(STEPS)
+    assert {row["sha256_clear"] for row in rows} == {file.sha256}
+    assert {row["plan_id"] for row in rows} == {"home-2025-04-30"}
+    assert {row["certificate_count"] for row in rows} == {5}
+
+
+def test_sending_again_changes_nothing_and_does_not_even_connect(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    before = deliver(store, printer, file)
+    elsewhere = replace(printer.target, port=1)
+    after = send(store, file, elsewhere, printer.insurer, received_on=date(2025, 5, 16), plan_id="home-2025-04-30")
+    assert before == after
+    assert_delivered_once(store, printer, [file])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_stopped_before_the_fact_of_a_step_the_next_try_neither_doubles_nor_skips(
+    store, printer, tmp_path, monkeypatch, step
+):
+    file = clear_file(tmp_path / "out")
+    land = FactStore.land
+
+    def stop_at(self, kind, name, **values):
+        if name == f"{file.name}--{step}":
+            raise KeyboardInterrupt
+        return land(self, kind, name, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FactStore, "land", stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(store, printer, file)
+    deliver(store, printer, file)
+    assert_delivered_once(store, printer, [file])
+
+
+@pytest.mark.parametrize("byte", [0, 1, 4_000, 150_000, 299_999, 300_500, 300_800])
+def test_connection_broken_at_a_byte_then_resumed(store, printer, tmp_path, byte):
+    file = clear_file(tmp_path / "out")
+    printer.bytes_until_break = byte
+    with pytest.raises(TransferError):
+        deliver(store, printer, file)
+    printer.bytes_until_break = None
+    deliver(store, printer, file)
+    assert_delivered_once(store, printer, [file])
+
+
+def test_what_was_sealed_is_sent_again_as_kept(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    printer.bytes_until_break = 1000
+    with pytest.raises(TransferError):
+        deliver(store, printer, file)
+    kept = sha256_of(store.get("transfers", f"{file.name}--sealed").path / f"{file.name}.pgp")
+    printer.bytes_until_break = None
+    deliver(store, printer, file)
+    assert sha256_of(printer.inbox / f"{file.name}.pgp") == kept
+
+
+def test_file_without_manifest_was_never_announced(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    printer.bytes_until_break = 300_600  # the sealed file arrives, its manifest does not
+    with pytest.raises(TransferError):
+        deliver(store, printer, file)
+    assert not [path for path in printer.inbox.iterdir() if path.name.endswith(".manifest.json.pgp")]
+    assert store.find("transfers", f"{file.name}--announced") is None
+
+
+def test_other_bytes_under_our_name_at_the_printer_are_not_overwritten(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    lying = printer.inbox / f"{file.name}.pgp"
+    lying.write_bytes(b"something else")
+    with pytest.raises(TransferConflictError, match="nothing was overwritten"):
+        deliver(store, printer, file)
+    assert lying.read_bytes() == b"something else"
+    assert store.find("transfers", f"{file.name}--uploaded") is None
+
+
+def test_same_size_other_bytes_is_a_conflict_too(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    transfer.seal_step(store, file, printer.insurer, received_on=DAY, plan_id=None)
+    size = (store.get("transfers", f"{file.name}--sealed").path / f"{file.name}.pgp").stat().st_size
+    (printer.inbox / f"{file.name}.pgp").write_bytes(b"x" * size)
+    with pytest.raises(TransferConflictError):
+        deliver(store, printer, file)
+
+
+def test_one_name_is_never_sealed_from_two_contents(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    deliver(store, printer, file)
+    file.path.write_bytes(b"changed")
+    with pytest.raises(TransferConflictError, match="other bytes"):
+        deliver(store, printer, replace(file, sha256=sha256_of(file.path), byte_count=7))
+
+
+def test_clear_file_changed_after_it_was_written_is_refused(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    file.path.write_bytes(b"changed")
+    with pytest.raises(TransferError, match="not the file that was written"):
+        deliver(store, printer, file)
+    assert list(printer.inbox.iterdir()) == []
+
+
+def test_kept_bytes_that_changed_are_not_sent(store, printer, tmp_path):
+    file = clear_file(tmp_path / "out")
+    fact = transfer.seal_step(store, file, printer.insurer, received_on=DAY, plan_id=None)
+    (fact.path / f"{file.name}.pgp").write_bytes(b"rotten")
+    with pytest.raises(TransferConflictError, match="kept bytes"):
+        deliver(store, printer, file)
+
+
+@pytest.mark.parametrize("pinned", ["other", "", "not a key"])
+def test_unknown_changed_or_missing_host_key_is_refused_before_anything_is_sent(store, printer, tmp_path, pinned):
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    target = replace(printer.target, host_key=other if pinned == "other" else pinned)
+    with pytest.raises(HostKeyError, match="host key"):
+        send(store, clear_file(tmp_path / "out"), target, printer.insurer, received_on=DAY, plan_id=None)
+    assert list(printer.inbox.iterdir()) == []
+
+
+def test_unknown_client_key_is_told_in_words(store, printer, tmp_path):
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(str(tmp_path / "stranger"))
+    target = replace(printer.target, client_key=tmp_path / "stranger")
+    with pytest.raises(TransferError, match="client key"):
+        send(store, clear_file(tmp_path / "out"), target, printer.insurer, received_on=DAY, plan_id=None)
+
+
+def test_printer_that_cannot_be_reached_is_told_in_words(store, printer, tmp_path):
+    target = replace(printer.target, port=1)
+    with pytest.raises(TransferError, match="cannot be reached"):
+        send(store, clear_file(tmp_path / "out"), target, printer.insurer, received_on=DAY, plan_id=None)
+
+
+# --- kill -9 ---------------------------------------------------------------------------------------
+
+
+def _send_ten(data, folder, printer_folder, target, started):
+    from kakuninsho.printer.sealing import load_keys
+
+    store = FactStore(data)
+    keys = load_keys(printer_folder / "keys")
+    files = [clear_file(folder, number) for number in range(1, 11)]
+    started.set()
+    send_all(store, files, target, keys, received_on=DAY, plan_id="home-2025-04-30")
+
+
+def test_killed_at_twenty_random_points_ten_lots_arrive_once(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["kakuninsho.printer.transfer"])
+    seconds = None
+    points = random.Random(20250515)
+    killed = 0
+    for attempt in range(21):
+        folder = tmp_path / f"{attempt}"
+        with running_printer(folder / "printer") as printer:
+            store = FactStore(folder / "data")
+            store.initialise()
+
+            def run(kill_after=None, folder=folder, printer=printer):
+                started = context.Event()
+                arguments = (folder / "data", folder / "out", folder / "printer", printer.target, started)
+                process = context.Process(target=_send_ten, args=arguments)
+                process.start()
+                assert started.wait(60)
+                begin = time.monotonic()
+                if kill_after is not None:
+                    process.join(kill_after)
+                    process.kill()
+                process.join(60)
+                return process.exitcode, time.monotonic() - begin
+
+            if seconds is None:  # the first run measures how long an undisturbed hand-off takes
+                code, seconds = run()
+                assert code == 0
+            else:
+                code, _ = run(points.uniform(0, seconds))
+                killed += code == -9
+                code, _ = run()
+                assert code == 0
+            files = [clear_file(folder / "out", number) for number in range(1, 11)]
+            assert_delivered_once(store, printer, files)
+    assert killed >= 15
+
+
+# --- answers ---------------------------------------------------------------------------------------
+
+
+def put_answer(printer, name, content, *, keys=None, manifest=None, announce=True):
+    clear = printer.root / "clear.csv"
+    clear.write_bytes(content)
+    sealed = seal(clear, printer.outbox / f"{name}.pgp", keys or printer.own)
+    kinds = {"ack": "acknowledgement", "piece": "piece_report", "return": "return_report"}
+    values = {
+        "contract": "printer/v1",
+        "campaign": "fy2025",
+        "file_kind": kinds.get(name.split("_")[2], "unknown"),
+        "file_name": name,
+        "row_count": content.count(b"\r\n") - 1,
+        "byte_count_clear": len(content),
+        "sha256_clear": sha256(content).hexdigest(),
+        "byte_count_sealed": sealed.stat().st_size,
+        "sha256_sealed": sha256_of(sealed),
+        **(manifest or {}),
+    }
+    if announce:
+        clear.write_text(json.dumps(values), encoding="utf-8")
+        seal(clear, printer.outbox / f"{name}.manifest.json.pgp", keys or printer.own)
+    return values["sha256_clear"]
+
+
+def fetch(printer, tmp_path, known=()):
+    return fetch_answers(known, printer.target, printer.insurer, tmp_path / "work")
+
+
+ACK = "pv1_fy2025_ack_20250516_001_2.csv"
+PIECE = "pv1_fy2025_piece_20251006_001_5.csv"
+RETURN = "pv1_fy2025_return_20251013_001_1.csv"
+
+
+def test_the_three_kinds_of_answer_are_fetched_verified_and_ready_to_land(printer, tmp_path):
+    for name in (RETURN, PIECE, ACK):
+        put_answer(printer, name, (SAMPLES / name).read_bytes())
+    fetched = fetch(printer, tmp_path)
+    assert fetched.refusals == []
+    assert [answer.name for answer in fetched.answers] == [ACK, PIECE, RETURN]
+    assert [answer.feed for answer in fetched.answers] == ["acknowledgements", "piece_reports", "return_reports"]
+    for answer in fetched.answers:
+        assert answer.path.read_bytes() == (SAMPLES / answer.name).read_bytes()
+        beside = json.loads((tmp_path / "work" / f"{answer.name}.manifest.json").read_text(encoding="utf-8"))
+        assert beside == {"rows": answer.row_count, "sha256": answer.sha256}
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == sorted(
+        name for answer in fetched.answers for name in (answer.name, f"{answer.name}.manifest.json")
+    )
+
+
+def test_known_answers_are_not_fetched_again(printer, tmp_path):
+    digest = put_answer(printer, ACK, (SAMPLES / ACK).read_bytes())
+    for known in ({ACK}, {ACK: digest}):
+        fetched = fetch(printer, tmp_path, known)
+        assert (fetched.answers, fetched.refusals) == ([], [])
+
+
+def test_known_name_with_other_content_is_a_conflict(printer, tmp_path):
+    put_answer(printer, ACK, (SAMPLES / ACK).read_bytes())
+    fetched = fetch(printer, tmp_path, {ACK: "0" * 64})
+    assert fetched.answers == []
+    assert "name_conflict" in fetched.refusals[0].reason
+
+
+def test_answer_without_manifest_does_not_exist_yet(printer, tmp_path):
+    put_answer(printer, ACK, (SAMPLES / ACK).read_bytes(), announce=False)
+    fetched = fetch(printer, tmp_path)
+    assert (fetched.answers, fetched.refusals) == ([], [])
+
+
+def test_manifest_without_file_is_refused(printer, tmp_path):
+    put_answer(printer, ACK, (SAMPLES / ACK).read_bytes())
+    (printer.outbox / f"{ACK}.pgp").unlink()
+    assert "is not there" in fetch(printer, tmp_path).refusals[0].reason
+
+
+@pytest.mark.parametrize(
+    "manifest, reason",
+    [
+        ({"sha256_sealed": "0" * 64}, "sealed file"),
+        ({"byte_count_sealed": 1}, "sealed file"),
+        ({"sha256_clear": "0" * 64}, "size or SHA-256"),
+        ({"byte_count_clear": 1}, "size or SHA-256"),
+        ({"row_count": 3}, "row_count"),
+        ({"file_name": PIECE}, "file_name"),
+        ({"file_kind": "piece_report"}, "file_kind"),
+        ({"contract": "printer/v2"}, "contract"),
+        ({"row_count": None}, "lacks row_count"),
+    ],
+)
+def test_answer_that_disagrees_with_its_manifest_is_refused_and_the_others_are_taken(
+    printer, tmp_path, manifest, reason
+):
+    put_answer(printer, ACK, (SAMPLES / ACK).read_bytes(), manifest=manifest)
+    put_answer(printer, RETURN, (SAMPLES / RETURN).read_bytes())
+    fetched = fetch(printer, tmp_path)
+    assert [answer.name for answer in fetched.answers] == [RETURN]
+    assert [refusal.name for refusal in fetched.refusals] == [ACK]
+    assert reason in fetched.refusals[0].reason
+    assert not (tmp_path / "work" / ACK).exists()
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"file_name,lot_id\r\na,b\r\nc,d\r\n", "header line"),
+        ((SAMPLES / ACK).read_bytes() + b"\r\n\xff\xfe\r\n", "not CSV"),
+        ((SAMPLES / ACK).read_bytes().rsplit(b"\r\n", 2)[0] + b"\r\n", "holds 1 rows"),
+    ],
+)
+def test_answer_that_is_not_as_in_the_contract_is_refused(printer, tmp_path, content, reason):
+    put_answer(printer, ACK, content, manifest={"row_count": 2})
+    assert reason in fetch(printer, tmp_path).refusals[0].reason
+
+
+def test_answer_signed_by_a_stranger_is_refused(printer, tmp_path):
+    from pysequoia import Tsk
+
+    stranger = Keys(Tsk.generate("Stranger <stranger@test.invalid>"), printer.own.other)
+    put_answer(printer, ACK, (SAMPLES / ACK).read_bytes(), keys=stranger)
+    fetched = fetch(printer, tmp_path)
+    assert fetched.answers == []
+    assert "signature" in fetched.refusals[0].reason
+
+
+def test_foreign_names_are_refused(printer, tmp_path):
+    put_answer(printer, "pv1_fy2025_stop_20251001_01_1.csv", b"lot_id,effect\r\na,hold\r\n")
+    assert "printer sends" in fetch(printer, tmp_path).refusals[0].reason
+
+
+# --- sealing ---------------------------------------------------------------------------------------
+
+
+def test_damaged_and_foreign_files_do_not_open_and_leave_nothing_behind(printer, tmp_path):
+    clear = tmp_path / "clear"
+    clear.write_bytes(b"x" * 1000)
+    sealed = seal(clear, tmp_path / "sealed", printer.own)
+    raw = bytearray(sealed.read_bytes())
+    raw[-100] ^= 1
+    sealed.write_bytes(raw)
+    with pytest.raises(SealError):
+        open_sealed(sealed, tmp_path / "opened", printer.insurer)
+    to_other = seal(clear, tmp_path / "to_other", printer.insurer)
+    with pytest.raises(SealError):
+        open_sealed(to_other, tmp_path / "opened", printer.insurer)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["clear", "sealed", "to_other"]
+
+
+def test_encrypted_but_unsigned_is_refused(printer, tmp_path):
+    from pysequoia import encrypt
+
+    raw = encrypt(recipients=[printer.own.other], bytes=b"hello")
+    (tmp_path / "unsigned").write_bytes(raw)
+    with pytest.raises(SignatureError):
+        open_sealed(tmp_path / "unsigned", tmp_path / "opened", printer.insurer)
+    assert not (tmp_path / "opened").exists()

@@ -1,0 +1,106 @@
+"""A small SFTP server on loopback for tests of the transfer: remembers renames, breaks off where it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+from pysequoia import Cert, Tsk
+
+from kakuninsho.printer.sealing import PRINTER_PUBLIC, Keys, generate_keys, load_keys
+from kakuninsho.printer.transfer import SftpTarget
+
+
+@dataclass
+class Printer:
+    """The printer's side: its folder, keys, and what happened there."""
+
+    root: Path
+    target: SftpTarget
+    insurer: Keys
+    own: Keys
+    renames: list[str] = field(default_factory=list)
+    bytes_until_break: int | None = None  # the connection breaks after so many bytes written
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "to_printer"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "from_printer"
+
+
+@contextmanager
+def running_printer(folder: Path, *, host_key: str | None = None) -> Iterator[Printer]:
+    """Start the server; `host_key` replaces the pinned key of the target."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generate_keys(folder / "keys")
+    secret = Tsk.generate("Printer <printer@test.invalid>")
+    (folder / "keys" / PRINTER_PUBLIC).write_text(str(secret.extract_certificate()), encoding="ascii")
+    root = folder / "sftp"
+    for name in ("to_printer", "from_printer"):
+        (root / name).mkdir(parents=True)
+    server_key = asyncssh.generate_private_key("ssh-ed25519")
+    insurer = load_keys(folder / "keys")
+    target = SftpTarget(
+        host="127.0.0.1",
+        port=0,
+        username="insurer",
+        client_key=folder / "keys" / "insurer_ssh",
+        host_key=server_key.export_public_key().decode() if host_key is None else host_key,
+    )
+    own = Keys(secret, Cert.from_file(str(folder / "keys" / "insurer.pgp.asc")))
+    printer = Printer(root, target, insurer, own)
+
+    class Server(asyncssh.SFTPServer):
+        def __init__(self, channel):
+            super().__init__(channel, chroot=str(root).encode())
+
+        def rename(self, oldpath, newpath):
+            result = super().rename(oldpath, newpath)
+            printer.renames.append(Path(newpath.decode()).name)
+            return result
+
+        def write(self, file_obj, offset, data):
+            if printer.bytes_until_break is not None:
+                room = printer.bytes_until_break
+                printer.bytes_until_break -= len(data)
+                if printer.bytes_until_break < 0:
+                    super().write(file_obj, offset, data[: max(room, 0)])
+                    file_obj.flush()
+                    self.connection.abort()
+                    raise asyncssh.SFTPFailure("broken off")
+            return super().write(file_obj, offset, data)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start():
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[server_key],
+            authorized_client_keys=str(folder / "keys" / "insurer_ssh.pub"),
+            sftp_factory=Server,
+        )
+
+    listener = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    object.__setattr__(target, "port", listener.get_port())
+    try:
+        yield printer
+    finally:
+
+        async def stop():
+            listener.close()
+            await listener.wait_closed()
+
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
