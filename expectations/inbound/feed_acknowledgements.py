@@ -21,7 +21,17 @@ SUITE = Suite(
         common.reject_reasons_known("feeds: reason codes"),
         common.present("rows", ("file_name", "result", "acknowledged_on"), "acknowledgements: required columns"),
         common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
-        common.key_unique("rows", ("file_name",), "printer/v1, acknowledgement: one per file", "file_answered_once"),
+        Rule(
+            "file_answered_one_way",
+            "rows",
+            CRITICAL,
+            "同じファイルに受理と拒否の両方の通知がない",
+            "printer/v1, acknowledgement: result",
+            rows(
+                "select 1 from {batch} where result in ('accepted', 'rejected')"
+                " group by file_name having count(distinct result) > 1"
+            ),
+        ),
         Rule(
             "result_known",
             "rows",
@@ -62,7 +72,10 @@ SUITE = Suite(
             WARNING,
             "印刷会社が拒否したファイルがない",
             "printer/v1, acknowledgement: result",
-            rows("select 1 from {batch} where result = 'rejected' and not is_blank(reason_code)"),
+            rows(
+                "select 1 from {batch} group by file_name"
+                " having bool_and(result = 'rejected' and not is_blank(reason_code))"
+            ),
         ),
     ),
 )

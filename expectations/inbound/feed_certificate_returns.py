@@ -5,7 +5,7 @@ from __future__ import annotations
 from kakuninsho.facts.schemas import FEEDS
 from kakuninsho.gates import common
 from kakuninsho.gates.gx import rows
-from kakuninsho.gates.suite import CRITICAL, Rule, Suite
+from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 
 SUITE = Suite(
     name="inbound/feed_certificate_returns",
@@ -21,7 +21,9 @@ SUITE = Suite(
         common.reject_reasons_known("feeds: reason codes"),
         common.present("rows", ("certificate_id", "returned_on"), "certificate_returns: required columns"),
         common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
-        common.key_unique("rows", ("certificate_id",), "certificate_returns: certificate_id", "certificate_once"),
+        common.key_unique(
+            "rows", ("certificate_id",), "certificate_returns: certificate_id", "certificate_once", severity=WARNING
+        ),
         Rule(
             "certificate_id_valid",
             "rows",

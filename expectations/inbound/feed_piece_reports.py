@@ -24,7 +24,7 @@ SUITE = Suite(
         ),
         common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
         common.key_unique(
-            "rows", ("envelope_id", "event_type"), "printer/v1, piece report: one event of a kind", "event_once"
+            "rows", ("envelope_id", "event_type"), "printer/v1, piece report", "event_once", severity=WARNING
         ),
         Rule(
             "control_number_valid",
@@ -50,8 +50,16 @@ SUITE = Suite(
             "printer/v1, piece report: tracking number",
             rows("select 1 from {batch} where event_type = 'posted' and is_blank(tracking_number)"),
         ),
-        common.key_unique(
-            "rows", ("tracking_number",), "printer/v1, piece report: tracking number", "tracking_number_once"
+        Rule(
+            "tracking_number_once",
+            "rows",
+            CRITICAL,
+            "引受番号は 1 通に一つ（別の 1 通と重ならない）",
+            "printer/v1, piece report: tracking number",
+            rows(
+                "select 1 from {batch} where tracking_number is not null"
+                " group by tracking_number having count(distinct envelope_id) > 1"
+            ),
         ),
         Rule(
             "spoiled_has_replacement",
@@ -63,8 +71,16 @@ SUITE = Suite(
                 "select 1 from {batch} where event_type = 'spoiled' and (replacement_id is null or replacement_id = envelope_id or not is_control_number(replacement_id))"
             ),
         ),
-        common.key_unique(
-            "rows", ("replacement_id",), "rules: a wave, each spoiled has one replacement", "replacement_once"
+        Rule(
+            "replacement_once",
+            "rows",
+            CRITICAL,
+            "代わりの管理番号は 1 通に一つ",
+            "rules: a wave, each spoiled has one replacement",
+            rows(
+                "select 1 from {batch} where replacement_id is not null"
+                " group by replacement_id having count(distinct envelope_id) > 1"
+            ),
         ),
         Rule(
             "occurred_by_receipt",

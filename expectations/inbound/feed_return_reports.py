@@ -5,7 +5,7 @@ from __future__ import annotations
 from kakuninsho.facts.schemas import FEEDS
 from kakuninsho.gates import common
 from kakuninsho.gates.gx import gxe, rows
-from kakuninsho.gates.suite import CRITICAL, Rule, Suite
+from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 
 SUITE = Suite(
     name="inbound/feed_return_reports",
@@ -22,7 +22,7 @@ SUITE = Suite(
         common.present("rows", ("envelope_id", "returned_on", "reason_code"), "return_reports: required columns"),
         common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
         common.key_unique(
-            "rows", ("envelope_id", "returned_on"), "printer/v1, return report: one return of a piece", "return_once"
+            "rows", ("envelope_id", "returned_on"), "printer/v1, return report", "return_once", severity=WARNING
         ),
         Rule(
             "control_number_valid",

@@ -13,6 +13,7 @@ SUITE = Suite(
     what_to_do="Nothing of the drop was loaded; ask the core system for a corrected drop.",
     what_to_do_ja="このデータは一切取り込んでいません。基幹システムに訂正したデータの再提出を求めてください。",
     tables={"members": REGISTER["members"], "rejects": REGISTER["rejects"]},
+    optional_tables={name: columns for name, columns in REGISTER.items() if name not in {"members", "rejects"}},
     parameters=common.REGISTER_PARAMETERS,
     derived={"members": {"prefecture": "prefecture_of_member(member_key)", "suffix": "member_key % 100"}},
     rules=(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kakuninsho.gates.gx import gxe, rows
-from kakuninsho.gates.suite import CRITICAL, WARNING, Parameter, Rule
+from kakuninsho.gates.suite import CRITICAL, WARNING, Parameter, Rule, Severity
 
 REASON_CODES = (
     "duplicate_row",
@@ -33,6 +33,7 @@ REGISTER_PARAMETERS = (
     Parameter("previous_rows", "accepted rows of the same table in the drop before"),
 )
 FEED_PARAMETERS = (
+    Parameter("as_of", "day of the take-in, for the report"),
     Parameter("declared_rows", "rows that the file's manifest declares", required=True),
     *REJECT_LIMIT,
 )
@@ -126,14 +127,16 @@ def present(table: str, columns: tuple[str, ...], holds: str, rule_id: str | Non
     )
 
 
-def key_unique(table: str, columns: tuple[str, ...], holds: str, rule_id: str = "key_unique") -> Rule:
+def key_unique(
+    table: str, columns: tuple[str, ...], holds: str, rule_id: str = "key_unique", *, severity: Severity = CRITICAL
+) -> Rule:
     """A key names one row; a null key is no key and is asked by `present`."""
     key = ", ".join(columns)
     given = " and ".join(f"{column} is not null" for column in columns)
     return Rule(
         rule_id,
         table,
-        CRITICAL,
+        severity,
         "キーが重複しない",
         holds,
         rows(f"select 1 from {{batch}} where {given} group by {key} having count(*) > 1"),

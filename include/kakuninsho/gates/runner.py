@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 import tempfile
@@ -111,7 +112,8 @@ def run_gate(
 ) -> GateResult:
     """Judge candidate Parquet files by a suite and write `<report_dir>/<suite_name>.json` and `.html`.
 
-    `tables` maps each table of the suite to its Parquet file. Nothing else is read: never the warehouse, never the
+    `tables` maps each table of the suite to its Parquet file, or to a pattern of files of the same columns
+    (`staging/*/rows.parquet`), which are judged as one. Nothing else is read: never the warehouse, never the
     network. A broken rule is not an exception here; `require` makes it one.
 
     Raises:
@@ -156,7 +158,7 @@ def _check_names(suite: Suite, tables: Mapping[str, Path]) -> None:
     if unknown := sorted(set(tables) - set(suite.tables) - set(suite.optional_tables)):
         raise GateError(f"gate {suite.name} does not know the table {', '.join(unknown)}")
     for table, path in tables.items():
-        if not path.is_file():
+        if not any(glob.iglob(str(path))):  # a plain path is a pattern of itself
             raise GateError(f"gate {suite.name}: table {table} has no file {path.name}; write the candidate first")
 
 

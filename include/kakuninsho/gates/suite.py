@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ class Suite:
         settled: dict[str, Any] = {}
         for parameter in self.parameters:
             if parameter.name in given:
-                settled[parameter.name] = given[parameter.name]
+                settled[parameter.name] = _day_or_value(given[parameter.name])
             elif parameter.required:
                 raise GateError(f"gate {self.name} needs {parameter.name} ({parameter.meaning}); pass it")
             elif parameter.from_campaign:
@@ -119,6 +120,13 @@ class Suite:
         declared = {*self.tables, *self.optional_tables, *self.prepared}
         if unknown := sorted({rule.table for rule in self.rules} - declared):
             raise GateError(f"gate {self.name} judges {', '.join(unknown)}, which it does not declare")
+
+
+def _day_or_value(value: Any) -> Any:
+    """A day as text (tasks pass JSON) becomes a date; anything else stays as it is."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return date.fromisoformat(value)
+    return value
 
 
 def _literal(value: Any) -> str:

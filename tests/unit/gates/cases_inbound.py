@@ -37,8 +37,8 @@ select date '2025-04-30', member_key, true, true, member_key % 3 <> 0,
     if(member_key % 3 <> 0, date '2027-06-01', null), null
 from members;
 
-insert into rejects
-select date '2025-04-30', file, 7, 'birth_date', 'bad_date', null
+insert into rejects by name
+select date '2025-04-30' as as_of, file, 7 as row_number, 'birth_date' as column_name, 'bad_date' as reason_code
 from (values ('members'), ('addresses'), ('employers'), ('my_number_cards')) as files (file);
 """
 
@@ -47,7 +47,7 @@ MY_NUMBER = "123456789018"  # made up; its check digit is right
 
 def _register(file: str, key: str, rows: int) -> dict[str, Break]:
     """Breaks of the rules that the four register suites share. `rows`: accepted rows of the base."""
-    reject = f"insert into rejects select date '2025-04-30', '{file}', i, 'x', 'bad_date', null from range(6) as n (i)"
+    reject = f"insert into rejects by name select '{file}' as file, i as row_number, 'bad_date' as reason_code from range(6) as n (i)"
     # The prefecture lies in the key: moving a row to prefecture 48 moves its household too.
     step = {"member_key": 110000000000000000, "household_key": 1100000000000000, "employer_key": 110000000}[key]
     shift = f"{key} = 48::hugeint * {step} + {key} % {step}"
@@ -225,9 +225,7 @@ CASES: dict[str, Case] = {
 
 
 def _feed(feed: str, base: str, breaks: dict[str, Break]) -> Case:
-    reject = (
-        "insert into rejects select 'x', 'bad_date', 'file.csv', 100 + i, date '2025-08-04' from range({}) as n (i);"
-    )
+    reject = "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code, 'file.csv' as source_file, 100 + i as row_number from range({}) as n (i);"
     return Case(
         FEEDS[feed],
         base + reject.format(1),
@@ -308,7 +306,9 @@ CASES |= {
         f" 100, 150, date '2025-08-01', {_SOURCE}",
         {
             "rows_complete": Break("update rows set acknowledged_on = null where row_number = 1"),
-            "file_answered_once": Break("update rows set file_name = 'lot-2' where row_number = 1"),
+            "file_answered_one_way": Break(
+                "update rows set result = 'rejected', reason_code = 'A02', file_name = 'lot-2' where row_number = 1"
+            ),
             "result_known": Break("update rows set result = 'perhaps' where row_number = 1"),
             "rejection_has_reason": Break("update rows set result = 'rejected' where row_number = 1"),
             "lot_has_counts": Break("update rows set envelope_count = null where row_number = 1"),
@@ -374,7 +374,7 @@ CASES["inbound/feed_usage_counts"] = Case(
         **CASES["inbound/feed_usage_counts"].breaks,
         "rows_add_up": Break("", {"declared_rows": 47}),
         "reject_limit": Break(
-            "insert into rejects select 'x', 'bad_date', 'file.csv', 100 + i, date '2025-08-04' from range(6) as n (i)",
+            "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code, 'file.csv' as source_file, 100 + i as row_number from range(6) as n (i)",
             {"declared_rows": 54},
         ),
         "rows_complete": Break("update rows set uses = null where row_number = 1"),
