@@ -2,10 +2,6 @@ with evaluated as (
     select * from {{ ref('int_members_evaluated') }}
 ),
 
-newest_members as (
-    select * from {{ ref('stg_newest_register__members') }}
-),
-
 released_text as (
     select * from {{ ref('int_released_text') }}
 ),
@@ -24,19 +20,7 @@ frozen_home_plans as (
     where plan_kind = 'home' and not is_voided
 ),
 
--- Protection in the newest register beats every route, the insured person's for the whole household.
-protected_people as (
-    select member_key
-    from newest_members
-    where protected
-),
-
-protected_households as (
-    select {{ household_of_member('member_key') }} as household_key
-    from protected_people
-    where {{ suffix_of('member_key') }} = 0
-),
-
+-- All targets, whatever is known of them since: the re-check before posting pulls what must not go.
 targets as (
     select
         evaluated.member_key,
@@ -44,8 +28,6 @@ targets as (
         evaluated.prefecture,
         evaluated.effective_need as need
     from evaluated
-    anti join protected_people on evaluated.member_key = protected_people.member_key
-    anti join protected_households on evaluated.household_key = protected_households.household_key
     left join released_text on evaluated.member_key = released_text.member_key
     where
         evaluated.effective_disposition = 'target'

@@ -26,7 +26,8 @@ released_people as (
     select
         members.member_key,
         members.name,
-        members.name_kana
+        members.name_kana,
+        members.protected
     from members
     semi join released on members.member_key = released.member_key
 ),
@@ -34,7 +35,8 @@ released_people as (
 released_insured as (
     select
         members.household_key,
-        members.name
+        members.name,
+        members.protected
     from members
     semi join released on members.household_key = released.household_key
     where {{ suffix_of('members.member_key') }} = 0
@@ -62,7 +64,10 @@ final as (
     inner join released_insured on released.household_key = released_insured.household_key
     inner join released_addresses on released.household_key = released_addresses.household_key
     where
-        released_addresses.country = 'JP'
+        -- Protection in the newest register beats every release, the insured person's for the whole household.
+        not released_people.protected
+        and not released_insured.protected
+        and released_addresses.country = 'JP'
         and not {{ is_blank('released_addresses.address') }}
         and {{ normalised_postal_code('released_addresses.postal_code') }} is not null
         and {{ fits_print('released_people.name', 'campaign.max_name_width') }}

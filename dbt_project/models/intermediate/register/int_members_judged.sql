@@ -25,8 +25,15 @@ decisions as (
     select * from {{ ref('int_decisions_latest') }}
 ),
 
-campaign as (
+parameters as (
     select * from {{ ref('stg_campaign') }}
+),
+
+campaign as (
+    select
+        *,
+        {{ reached_75_when_born_by('snapshot_as_of', campaign='parameters') }} as reached_75_when_born_by
+    from parameters
 ),
 
 -- Of the insured person only these facts count for the household, so the join that all dependents take stays narrow.
@@ -36,7 +43,7 @@ people as (
         members.household_key,
         {{ suffix_of('members.member_key') }} = 0 as is_insured,
         coalesce(members.lost_on <= campaign.snapshot_as_of, false) as has_lost_membership,
-        {{ birthday_75('members.birth_date') }} <= campaign.snapshot_as_of as has_reached_75,
+        members.birth_date <= campaign.reached_75_when_born_by as has_reached_75,
         members.protected as is_protected,
         members.decided_on >= campaign.new_enrollee_from as is_new_enrollee,
         members.decided_on > campaign.enrolled_through
