@@ -115,8 +115,9 @@ def insurer_numbers_sql() -> str:
 
 
 def blank(column: str) -> str:
-    """SQL: the text holds nothing but spaces of any kind."""
-    return f"trim({column}, '{BLANK_CHARACTERS}') = ''"
+    """SQL: the text holds nothing but spaces of any kind. Trimming is dear, so only what begins with one is trimmed."""
+    begins_blank = f"contains('{BLANK_CHARACTERS}', left({column}, 1))"
+    return f"({begins_blank} and trim({column}, '{BLANK_CHARACTERS}') = '')"
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
