@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -411,6 +412,17 @@ def test_everything_is_reported_within_ten_worked_days_and_late_for_some_lots(in
         delays.add((written - date.fromisoformat(row["occurred_on"])).days)
     assert min(delays) >= 1
     assert 4 <= max(delays) <= 16
+
+
+def test_a_lot_of_fifty_thousand_is_read_and_posted_in_seconds(insurer: Insurer, calm: World) -> None:
+    name, clear, members = lot(lot_id(), 1_000_000, 49_998)
+    insurer.put(name, clear, members)
+    begun = time.process_time()
+    calm.look()
+    insurer.release(calm, POSTING, {lot_id(): clear})
+    calm.advance(POSTING)
+    assert time.process_time() - begun < 15  # about 2 on a quiet machine
+    assert calm.status()["events"] == {"posted": 50_000}
 
 
 # --- days -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Seeded chance: each outcome is a pure function of the seed, a purpose and a key.
 
 Nothing depends on the order of events, on a random generator's state or on a restart: a draw is
-`md5("seed|purpose|key")`, its low 64 bits (as DuckDB's `md5_number_lower` reads them) as a share of 2**64.
+`md5("seed|purpose|key")`, its last 64 bits (as DuckDB's `md5_number_lower` reads them) as a share of 2**64.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SPAN = 1 << 64
 def draw(seed: int, purpose: str, key: object) -> int:
     """A number from 0 to 2**64 - 1, the same as the SQL of `draw_sql`."""
     digest = hashlib.md5(f"{seed}|{purpose}|{key}".encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "big")
+    return int.from_bytes(digest[8:], "little")
 
 
 def share(seed: int, purpose: str, key: object) -> float:

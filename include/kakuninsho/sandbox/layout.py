@@ -134,6 +134,7 @@ def fields_of(text: str) -> list[Field]:
     return fields
 
 
+@lru_cache(maxsize=10_000)
 def printed_width(text: str) -> int:
     """Columns that a text takes: East Asian Width W, F and A count 2, the others 1."""
     return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in text)
@@ -150,7 +151,6 @@ class Record:
         self._thorough = self._compile(quick=False, captured={field.name for field in self.fields})
         places = {field.name: place for place, field in enumerate(self.fields)}
         self._places = [places[name] for name in wanted]
-        self._dates = [place for place, field in enumerate(self.fields) if field.type == "date"]
 
     def _compile(self, *, quick: bool, captured: set[str]) -> re.Pattern[str]:
         parts = []
@@ -169,7 +169,9 @@ class Record:
             return None
         values = match.groups()
         for field, value in zip(self.fields, values, strict=True):
-            if field.type == "text" and printed_width(value.replace('""', '"')) > int(field.argument):
+            # Long in characters: then the columns count, which takes a look at each character.
+            is_long = field.type == "text" and 2 * len(value) > int(field.argument)
+            if is_long and printed_width(value.replace('""', '"')) > int(field.argument):
                 return None
         return tuple(values[place] for place in sorted(self._places))
 

@@ -22,7 +22,7 @@ from kakuninsho.sandbox.workshop import Workshop
 log = logging.getLogger("kakuninsho.sandbox")
 
 CLOCKS = ("control", "wall", "follow", "rush")
-RUSH_LIMIT = timedelta(days=400)
+FARTHEST = timedelta(days=400)  # a date farther ahead is a slip of the pen
 
 
 @dataclass
@@ -80,21 +80,21 @@ class World:
         """Take in every complete file that has arrived; returns how many. Acknowledges when told to promptly."""
         names = self._take_in.waiting()
         if names and self._options.clock == "follow":
-            newest = newest_day_in_names(names)
             # The day before: what is ordered for a day must be known when that day begins.
-            if newest is not None and newest - ONE_DAY > self.today:
-                self._pass_days(newest - ONE_DAY)
+            self._pass_days(self._newest(names) - ONE_DAY)
         taken = self._take(names)
         if self._options.acknowledge == "promptly":
             self._acknowledge()
         if taken and self._options.clock == "follow":
-            newest = newest_day_in_names(names)
-            if newest is not None and newest > self.today:
-                self._acknowledge()
-                self._pass_days(newest)
+            self._acknowledge()
+            self._pass_days(self._newest(names))
         elif taken and self._options.clock == "rush":
             self._rush()
         return taken
+
+    def _newest(self, names: list[str]) -> date:
+        newest = newest_day_in_names(names)
+        return newest if newest is not None and newest - self.today < FARTHEST else self.today
 
     def _take(self, names: list[str]) -> int:
         taken = 0
@@ -144,7 +144,7 @@ class World:
 
     def _rush(self) -> None:
         """Let days pass until nothing is left to happen: for trying the printer's side without a clock."""
-        until = self.today + RUSH_LIMIT
+        until = self.today + FARTHEST
         while self.today < until and self._is_busy():
             self._pass_days(self.today + ONE_DAY)
 
