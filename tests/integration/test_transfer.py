@@ -1,22 +1,27 @@
 """Files reach the printer once, whole and last-named, whatever breaks; answers are taken only when all agrees."""
 
+import contextlib
 import json
-import multiprocessing
+import os
 import random
+import signal
+import subprocess
+import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 
 import asyncssh
 import pyarrow.parquet as pq
 import pytest
-from transfer_server import running_printer
+from transfer_server import clear_file, running_printer
+from transfer_worker import LOTS, SIZE
 
 from kakuninsho.facts.store import FactStore, sha256_of
 from kakuninsho.printer import transfer
 from kakuninsho.printer.layout import SAMPLES
-from kakuninsho.printer.lot_file import ClearFile
 from kakuninsho.printer.sealing import Keys, SealError, SignatureError, open_sealed, seal
 from kakuninsho.printer.transfer import (
     STEPS,
@@ -42,33 +47,6 @@ def store(tmp_path):
     facts = FactStore(tmp_path / "data")
     facts.initialise()
     return facts
-
-
-def clear_file(folder, number=1, size=300_000):
-    """A file of a lot's name; its content does not matter to the transfer."""
-    folder.mkdir(exist_ok=True)
-    lot_id = f"fy2025-H-18-20251003-{number:02d}"
-    path = folder / f"pv1_fy2025_lot_{lot_id}_{number}.csv"
-    path.write_bytes(random.Random(number).randbytes(size))
-    return ClearFile(
-        file_kind="lot",
-        campaign="fy2025",
-        name=path.name,
-        path=path,
-        row_count=11,
-        byte_count=size,
-        sha256=sha256_of(path),
-        lot_id=lot_id,
-        posting_date=date(2025, 10, 3),
-        envelope_count=number,
-        sample_count=0,
-        packet_count=0,
-        certificate_count=5,
-        list_line_count=0,
-        enclosures={"10": 4},
-        weight_g="115.0",
-        postage_yen=1280,
-    )
 
 
 def deliver(store, printer, *files):
@@ -234,51 +212,48 @@ def test_printer_that_cannot_be_reached_is_told_in_words(store, printer, tmp_pat
 # --- kill -9 ---------------------------------------------------------------------------------------
 
 
-def _send_ten(data, folder, printer_folder, target, started):
-    from kakuninsho.printer.sealing import load_keys
-
-    store = FactStore(data)
-    keys = load_keys(printer_folder / "keys")
-    files = [clear_file(folder, number) for number in range(1, 11)]
-    started.set()
-    send_all(store, files, target, keys, received_on=DAY, plan_id="home-2025-04-30")
-
-
 def test_killed_at_twenty_random_points_ten_lots_arrive_once(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["kakuninsho.printer.transfer"])
-    seconds = None
     points = random.Random(20250515)
-    killed = 0
-    for attempt in range(21):
-        folder = tmp_path / f"{attempt}"
-        with running_printer(folder / "printer") as printer:
-            store = FactStore(folder / "data")
-            store.initialise()
+    worker = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("transfer_worker.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
-            def run(kill_after=None, folder=folder, printer=printer):
-                started = context.Event()
-                arguments = (folder / "data", folder / "out", folder / "printer", printer.target, started)
-                process = context.Process(target=_send_ten, args=arguments)
-                process.start()
-                assert started.wait(60)
-                begin = time.monotonic()
-                if kill_after is not None:
-                    process.join(kill_after)
-                    process.kill()
-                process.join(60)
-                return process.exitcode, time.monotonic() - begin
+    def hand_off(folder, printer, kill_after=None):
+        """Run a hand-off of ten lots, killed after so many seconds; gives exit code and seconds."""
+        target = asdict(printer.target) | {"client_key": str(printer.target.client_key)}
+        order = {"data": str(folder / "data"), "folder": str(folder / "out"), "printer": str(folder / "printer")}
+        worker.stdin.write(json.dumps(order | {"target": target}) + "\n")
+        worker.stdin.flush()
+        child = int(worker.stdout.readline())
+        begin = time.monotonic()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        return int(worker.stdout.readline()), time.monotonic() - begin
 
-            if seconds is None:  # the first run measures how long an undisturbed hand-off takes
-                code, seconds = run()
+    killed, seconds = 0, 0.0
+    try:
+        for attempt in range(21):
+            folder = tmp_path / f"{attempt}"
+            with running_printer(folder / "printer") as printer:
+                store = FactStore(folder / "data")
+                store.initialise()
+                if attempt == 0:  # the first run measures how long an undisturbed hand-off takes
+                    code, seconds = hand_off(folder, printer)
+                else:
+                    code, _ = hand_off(folder, printer, points.uniform(0, seconds))
+                    killed += code == -signal.SIGKILL
+                    code, _ = hand_off(folder, printer)
                 assert code == 0
-            else:
-                code, _ = run(points.uniform(0, seconds))
-                killed += code == -9
-                code, _ = run()
-                assert code == 0
-            files = [clear_file(folder / "out", number) for number in range(1, 11)]
-            assert_delivered_once(store, printer, files)
+                files = [clear_file(folder / "out", number, SIZE) for number in range(1, LOTS + 1)]
+                assert_delivered_once(store, printer, files)
+    finally:
+        worker.stdin.close()
+        worker.wait(30)
     assert killed >= 15
 
 

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import asyncssh
 from pysequoia import Cert, Tsk
 
+from kakuninsho.facts.store import sha256_of
+from kakuninsho.printer.lot_file import ClearFile
 from kakuninsho.printer.sealing import PRINTER_PUBLIC, Keys, generate_keys, load_keys
 from kakuninsho.printer.transfer import SftpTarget
+
+
+def clear_file(folder: Path, number: int = 1, size: int = 300_000) -> ClearFile:
+    """A file of a lot's name; its content does not matter to the transfer."""
+    folder.mkdir(exist_ok=True)
+    lot_id = f"fy2025-H-18-20251003-{number:02d}"
+    path = folder / f"pv1_fy2025_lot_{lot_id}_{number}.csv"
+    path.write_bytes(random.Random(number).randbytes(size))
+    return ClearFile(
+        file_kind="lot",
+        campaign="fy2025",
+        name=path.name,
+        path=path,
+        row_count=11,
+        byte_count=size,
+        sha256=sha256_of(path),
+        lot_id=lot_id,
+        posting_date=date(2025, 10, 3),
+        envelope_count=number,
+        sample_count=0,
+        packet_count=0,
+        certificate_count=5,
+        list_line_count=0,
+        enclosures={"10": 4},
+        weight_g="115.0",
+        postage_yen=1280,
+    )
 
 
 @dataclass
