@@ -14,6 +14,7 @@ from pathlib import Path
 from transfer_server import clear_file
 
 from kakuninsho.facts.store import FactStore
+from kakuninsho.printer.layout import contract
 from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import SftpTarget, send_all
 
@@ -29,6 +30,7 @@ def send_lots(data: str, folder: str, printer: str, target: dict[str, object]) -
 
 
 def main() -> None:
+    contract()  # read once here, not in each child
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -51,7 +51,8 @@ class FileName:
 @lru_cache(maxsize=1)
 def contract() -> dict[str, Any]:
     """The contract file as it stands."""
-    loaded: dict[str, Any] = yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one where PyYAML was built with it
+    loaded: dict[str, Any] = yaml.load(CONTRACT_FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
     return loaded
 
 

@@ -32,6 +32,7 @@ from kakuninsho.printer.layout import (
 from kakuninsho.warehouse.connection import memory
 
 CRLF = "\r\n"
+RECORD_TYPES = ("H", "E", "C", "B", "L", "N", "T")
 ROWS_PER_BLOCK = 8_192  # small enough for its text to stay in the processor's cache
 CERTIFICATES_WORTH_A_PROCESS = 200_000  # below, starting a process takes longer than the work
 
@@ -707,6 +708,69 @@ def _write(
         weight_g=str(totals.weight_g),
         postage_yen=totals.postage_yen,
     )
+
+
+# --- reading back ----------------------------------------------------------------------------------
+
+
+def read_back(clear: Path, out_dir: Path) -> dict[str, Path]:
+    """Read a clear lot file as the printer would, into one Parquet per record type, for the gate that judges it.
+
+    Columns are the contract's fields, all text as in the file, and `line_number` from 1. Types that the file does not
+    have get a file without rows.
+
+    Raises:
+        LotFileError: the file is not CP932, or a record has not the number of fields of its type.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    width = max(len(record_fields(kind)) for kind in RECORD_TYPES)
+    utf8 = out_dir / ".utf8.csv"
+    try:
+        with clear.open(encoding="cp932", errors="strict", newline="") as source, utf8.open("wb") as out:
+            utf8.chmod(0o600)
+            line_ends = 0
+            while block := source.read(1 << 20):
+                line_ends += block.count("\n")
+                out.write(block.encode("utf-8"))
+        columns = {f"c{index}": "VARCHAR" for index in range(width)}
+        written: dict[str, Path] = {}
+        with memory(limit="1GB", spill=out_dir / ".spill") as connection:
+            connection.execute(
+                f"""create temp table records as
+                select row_number() over () as line_number, * from read_csv('{utf8}', header = false, delim = ',',
+                    quote = '"', escape = '"', null_padding = true, allow_quoted_nulls = false,
+                    strict_mode = true, auto_detect = false, parallel = false, columns = {columns})"""
+            )
+            read = _count(connection, "select count(*) from records")
+            if read != line_ends:
+                raise LotFileError(f"{clear.name}: {read} records were read from {line_ends} lines")
+            unknown = _count(
+                connection, f"select count(*) from records where c0 not in ({', '.join(map(repr, RECORD_TYPES))})"
+            )
+            if unknown:
+                raise LotFileError(f"{clear.name}: {unknown} records of a type that the contract does not have")
+            for kind in RECORD_TYPES:
+                names = [item["name"] for item in record_fields(kind)]
+                last, beyond = f"c{len(names) - 1}", f"c{len(names)}"
+                extra = f" or {beyond} is not null" if len(names) < width else ""
+                wrong = _count(
+                    connection, f"select count(*) from records where c0 = '{kind}' and ({last} is null{extra})"
+                )
+                if wrong:
+                    raise LotFileError(f"{clear.name}: {wrong} {kind} records with another number of fields")
+                select = ", ".join(f"c{index} as {name}" for index, name in enumerate(names))
+                written[kind] = out_dir / f"{kind}.parquet"
+                connection.execute(
+                    f"""copy (select line_number, {select} from records where c0 = '{kind}' order by line_number)
+                    to '{written[kind]}' (format parquet)"""
+                )
+    except UnicodeDecodeError:
+        raise LotFileError(f"{clear.name} is not CP932") from None
+    except duckdb.Error as error:
+        raise LotFileError(f"{clear.name} is not the quoted CSV of the contract ({type(error).__name__})") from None
+    finally:
+        utf8.unlink(missing_ok=True)
+    return written
 
 
 # --- orders ----------------------------------------------------------------------------------------
