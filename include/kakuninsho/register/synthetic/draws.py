@@ -21,14 +21,21 @@ class Draws:
         """Uniform in [0, 1)."""
         return f"((hash(xor(({key})::ubigint, {self.salt(purpose)}::ubigint)) >> 11)::double / 9007199254740992.0)"
 
+    def even(self, key: str, purpose: str, step: float) -> str:
+        """Uniform in [0, 1) and evenly spread over running numbers: shares come out right in small registers too."""
+        start = self.salt(purpose) / 2**64
+        return f"((({key}) * {step!r} + {start!r}) % 1.0)"
+
     def pick(self, key: str, purpose: str, count: int | str, *, skew: int = 1) -> str:
         """Integer in 0 .. count - 1; a skew above 1 prefers small ones."""
         power = " * ".join([self.u(key, purpose)] * skew)
         return f"least(floor({power} * ({count})), ({count}) - 1)::integer"
 
-    def choose(self, key: str, purpose: str, shares: Mapping[str, float], otherwise: str) -> str:
-        """One of the names by its share, else `otherwise`."""
-        draw, reached, arms = self.u(key, purpose), 0.0, []
+    def choose(
+        self, key: str, purpose: str, shares: Mapping[str, float], otherwise: str, *, draw: str | None = None
+    ) -> str:
+        """One of the names by its share, else `otherwise`; by a draw of its own unless one is given."""
+        draw, reached, arms = draw or self.u(key, purpose), 0.0, []
         for name, share in shares.items():
             reached += share
             arms.append(f"when {draw} < {reached!r} then '{name}'")

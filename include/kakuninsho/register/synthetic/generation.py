@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.store import sha256_of
@@ -27,6 +30,7 @@ Format = Literal["parquet", "csv"]
 Progress = Callable[[str, float], None]
 FEWEST_MEMBERS = 1000
 MOST_MEMBERS = 100_000_000
+_ROWS_PER_GROUP = 131_072
 
 _TYPES = {
     "protected": "boolean",
@@ -101,7 +105,7 @@ def generate(
     try:
         with duckdb.connect(str(work / "world.duckdb")) as con:
             _configure(con, work, memory_limit, threads)
-            run = _Run(con, seed, out, campaign, format, progress or (lambda step, share: None), len(days))
+            run = _Run(con, seed, out, campaign, format, progress or (lambda step, share: None), threads)
             report = run.generate(members, days, with_season=drops == "all")
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -114,8 +118,19 @@ def _configure(con: duckdb.DuckDBPyConnection, work: Path, memory_limit: str, th
     con.execute(f"set threads = {int(threads)}")
     con.execute("set preserve_insertion_order = true")
     con.execute("set enable_progress_bar = false")
-    # The large side of a join is always probed, in its order: rows leave as the world's tables hold them.
+    _keep_order(con)
+
+
+def _keep_order(con: duckdb.DuckDBPyConnection) -> None:
+    """The large side of a join is always probed, in its order: rows leave as the world's tables hold them."""
     con.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
+
+
+def _writer(path: Path, schema: pa.Schema, form: Format) -> pq.ParquetWriter | pacsv.CSVWriter:
+    """Writes batches in the order in which they come; DuckDB's COPY does not promise that after a join."""
+    if form == "csv":
+        return pacsv.CSVWriter(path, schema, write_options=pacsv.WriteOptions(quoting_style="needed"))
+    return pq.ParquetWriter(path, schema, compression="snappy")
 
 
 @dataclass
@@ -126,7 +141,7 @@ class _Run:
     campaign: Campaign
     format: Format
     progress: Progress
-    drop_count: int
+    threads: int
 
     def generate(
         self, members: int, days: dict[date, Literal["full", "delta"]], *, with_season: bool
@@ -145,13 +160,7 @@ class _Run:
         self._keep_changed(as_of)
         self._load_planted(catalogue.rows)
 
-        draws = Draws(self.seed)
-        written: dict[str, dict[str, int]] = {}
-        last = as_of
-        for number, (day, kind) in enumerate(days.items(), 1):
-            self.progress(f"as_of={day} {kind}", 0.2 + 0.75 * (number - 1) / self.drop_count)
-            written[day.isoformat()] = self._write_drop(draws, day, kind, last)
-            last = day
+        written = self._write_drops(days)
         self.progress("expected outcome", 0.95)
         dispositions = self._write_expected(as_of, written[as_of.isoformat()])
         rejects = Counter(row.file for row in first if row.reject_code)
@@ -212,23 +221,42 @@ class _Run:
 
     # --- a drop ---------------------------------------------------------------------------------
 
-    def _write_drop(self, draws: Draws, day: date, kind: Literal["full", "delta"], previous: date) -> dict[str, int]:
+    def _write_drops(self, days: dict[date, Literal["full", "delta"]]) -> dict[str, dict[str, int]]:
+        """Every file of every drop, several files at a time, each by one thread: only so is a file's order certain."""
+        draws, previous = Draws(self.seed), min(days)
+        written: dict[str, dict[str, int]] = {}
+        self.con.execute("set threads = 1")
+        with ThreadPoolExecutor(max_workers=self.threads) as pool:
+            waiting: dict[date, dict[str, Future[tuple[int, str]]]] = {}
+            for day, kind in days.items():
+                (self.out / f"as_of={day}").mkdir()
+                since = previous if kind == "delta" else None
+                waiting[day] = {file: pool.submit(self._write_file, draws, file, day, since) for file in FILES}
+                previous = day
+            try:
+                for number, (day, kind) in enumerate(days.items()):
+                    self.progress(f"as_of={day} {kind}", 0.2 + 0.75 * number / len(days))
+                    files = {file: promise.result() for file, promise in waiting[day].items()}
+                    self._write_manifest(day, kind, files)
+                    written[day.isoformat()] = {file: rows for file, (rows, _) in files.items()}
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return written
+
+    def _write_manifest(self, day: date, kind: str, files: dict[str, tuple[int, str]]) -> None:
         folder = self.out / f"as_of={day}"
-        folder.mkdir()
-        since = previous if kind == "delta" else None
-        files, counts = [], {}
-        for file in FILES:
-            path = folder / f"{file}.{self.format}"
-            counts[file] = self._write_file(file, render.QUERIES[file](draws, day, since), path, day, since)
-            files.append({"name": path.name, "rows": counts[file], "sha256": sha256_of(path)})
-        manifest = {"contract": "register/v1", "as_of": day.isoformat(), "kind": kind, "files": files}
+        entries = [
+            {"name": f"{file}.{self.format}", "rows": rows, "sha256": sha256} for file, (rows, sha256) in files.items()
+        ]
+        manifest = {"contract": "register/v1", "as_of": day.isoformat(), "kind": kind, "files": entries}
         draft = folder / ".manifest.json"
         draft.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         draft.rename(folder / "manifest.json")
-        return counts
 
-    def _write_file(self, file: str, body: str, path: Path, day: date, since: date | None) -> int:
-        """Planted rows, the drawn rows in the world's order, and the planted rows of the end."""
+    def _write_file(self, draws: Draws, file: str, day: date, since: date | None) -> tuple[int, str]:
+        """Planted rows, the drawn rows in the world's order, planted rows again. Returns rows and SHA-256."""
+        path = self.out / f"as_of={day}" / f"{file}.{self.format}"
         text = self.format == "csv"
         columns = ", ".join(f"{column}::varchar as {column}" if text else column for column in FILES[file])
         planted = ", ".join(
@@ -236,18 +264,20 @@ class _Run:
         )
         valid = self._valid(day, since)
         head, tail = (
-            f"(select {planted} from (select * from planted_{file} where {valid} and at_end = {end} order by place))"
+            f"select {planted} from planted_{file} where {valid} and at_end = {end} order by place"
             for end in ("false", "true")
         )
-        options = (
-            "format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr ''"
-            if text
-            else "format parquet, compression snappy"
-        )
-        query = f"{head} union all (select {columns} from ({body})) union all {tail}"
-        result = self.con.execute(f"copy ({query}) to '{path}' ({options})").fetchone()
-        assert result is not None  # noqa: S101 (COPY answers with its count)
-        return int(result[0])
+        body = f"select {columns} from ({render.QUERIES[file](draws, day, since)})"
+        rows = 0
+        with self.con.cursor() as cursor:
+            _keep_order(cursor)
+            schema = cursor.execute(head).to_arrow_table().schema
+            with _writer(path, schema, self.format) as writer:
+                for query in (head, body, tail):
+                    for batch in cursor.execute(query).to_arrow_reader(_ROWS_PER_GROUP):
+                        writer.write_batch(batch)
+                        rows += batch.num_rows
+        return rows, sha256_of(path)
 
     @staticmethod
     def _valid(day: date, since: date | None) -> str:
@@ -270,7 +300,7 @@ class _Run:
                     disposition,
                     reason_code,
                     kind as planted_as
-                from (select * from planted_members where {valid} and reject_code is null order by place)
+                from (select * from planted_members where {valid} and reject_code is null)
                 union all
                 select
                     insurer_number,

@@ -503,7 +503,14 @@ def _recheck_households(c: Catalogue) -> None:
         return
     window = single[0]
     posting, prefecture = window.posting_dates[0], int(window.prefecture_code)
-    known = max((day for day in c.campaign.register_drops if day < posting - timedelta(days=8)), default=c.as_of)
+    before = {
+        day: kind for day, kind in c.campaign.register_drops.items() if c.as_of < day < posting - timedelta(days=2)
+    }
+    # A row only vanishes by a full drop; everything else a delta tells.
+    told = max((day for day, kind in before.items() if kind == "delta"), default=None)
+    gone = max((day for day, kind in before.items() if kind == "full"), default=None)
+    if told is None or gone is None:
+        return
 
     def change(
         kind: str, file: str, suffix: int, changes: Mapping[str, Any] | None, *people: Person, **more: Any
@@ -512,7 +519,7 @@ def _recheck_households(c: Catalogue) -> None:
             f"recheck_{kind}",
             *(people or (person(),)),
             prefecture=prefecture,
-            later=[(known, file, suffix, changes)],
+            later=[(told if changes else gone, file, suffix, changes)],
             **more,
         )
 
@@ -533,18 +540,18 @@ def _recheck_households(c: Catalogue) -> None:
     change("birth_date_corrected", "members", 0, {"birth_date": date(1980, 6, 16)})
     change("name_becomes_unprintable", "members", 0, {"name": "𠮷田　誠"})
     home = c._address(prefecture)
-    change("moved", "addresses", -1, {"address": home["address"] + "8", "updated_on": known})
-    change("building_added", "addresses", -1, {"building": "青葉荘101", "updated_on": known})
+    change("moved", "addresses", -1, {"address": home["address"] + "8", "updated_on": told})
+    change("building_added", "addresses", -1, {"building": "青葉荘101", "updated_on": told})
     width = {"address": home["address"].translate(str.maketrans("0123456789-", "０１２３４５６７８９－"))}
     change(
         "address_width_only",
         "addresses",
         -1,
-        {**width, "updated_on": known},
-        address={"address": home["address"]},
+        {**width, "updated_on": told},
+        address=home,
     )
-    change("moved_overseas", "addresses", -1, {"country": "US", "postal_code": None, "updated_on": known})
-    change("address_becomes_missing", "addresses", -1, {"address": None, "updated_on": known})
+    change("moved_overseas", "addresses", -1, {"country": "US", "postal_code": None, "updated_on": told})
+    change("address_becomes_missing", "addresses", -1, {"address": None, "updated_on": told})
     change("five_packed_anew", "members", 1, {"lost_on": posting}, *[person()] * 5)
     change(
         "card_now_usable",
@@ -565,7 +572,9 @@ def _key(c: Catalogue) -> Row:
     }
 
 
-def _reject(c: Catalogue, file: str, values: Row, column: str, value: Any, code: str) -> None:
+def _reject(  # noqa: PLR0917 (private)
+    c: Catalogue, file: str, values: Row, column: str, value: Any, code: str
+) -> None:
     """A row that is right but for one column."""
     c.reject(file, f"reject_{file}_{column}_{code}", {**values, column: value}, column, code, at_end=c._count % 2 == 0)
 

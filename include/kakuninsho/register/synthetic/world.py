@@ -23,6 +23,8 @@ from kakuninsho.register.synthetic.rates import MONTHLY
 
 VOLUNTARY_SYMBOL = "99999901"
 _DAYS_PER_MONTH = 30.44
+# Steps of even draws; the household sizes walk by the golden section. Independent of each other as irrationals are.
+_ROOT_2, _ROOT_3, _ROOT_7 = 0.4142135623730951, 0.7320508075688772, 0.6457513110645906
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,10 @@ class Size:
 
 
 def build(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, seed: int) -> None:
-    """Create the tables prefectures, places, surnames, given_names, employers, households and members."""
+    """Create the tables prefectures, places, surnames, given_names, employers, households and members.
+
+    Employers, households and members are made without a join: DuckDB then keeps their order on any number of threads.
+    """
     draws = Draws(seed)
     _macros(con)
     _lists(con)
@@ -234,6 +239,7 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
         create table seeds as
         select
             prefecture,
+            employer_count,
             i,
             i >= household_count as is_late,
             case when is_late then {size.household_count} + first_late + i - household_count
@@ -262,7 +268,7 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
         with drawn as (
             select
                 hid,
-                seeds.prefecture,
+                prefecture,
                 i,
                 is_late,
                 case when is_late then null
@@ -274,7 +280,15 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
                 end as dependents,
                 {draws.u(key, "voluntary")} < {rates.VOLUNTARY!r} as is_voluntary,
                 case when is_late then 'late'
-                    else {draws.choose(key, "household case", rates.HOUSEHOLD_CASES, "ordinary")}
+                    else {
+            draws.choose(
+                key,
+                "household case",
+                rates.HOUSEHOLD_CASES,
+                "ordinary",
+                draw=draws.even("hid", "household case", _ROOT_7),
+            )
+        }
                 end as household_case,
                 case
                     when is_voluntary then -1
@@ -283,8 +297,7 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
                     -- Sizes of employers are heavy-tailed: few are large, most have a handful of people.
                     else {draws.pick(key, "employer", "employer_count", skew=2)}
                 end as e,
-                (hid * {_coprime(size.household_count + 7)}) % 1000 < {round(rates.RELUCTANT_HOUSEHOLDS * 1000)}
-                    as is_reluctant,
+                {draws.even("hid", "reluctant", _ROOT_2)} < {rates.RELUCTANT_HOUSEHOLDS!r} as is_reluctant,
                 ['name', 'name', 'name', 'name', 'address', 'building'][1 + {draws.pick(key, "unprintable", 6)}]
                     as unprintable_in,
                 case when is_late
@@ -295,7 +308,6 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
                     else {as_of}
                 end as appears_on
             from seeds
-            join prefectures on prefectures.prefecture = seeds.prefecture
         ),
 
         aged as (
@@ -443,7 +455,9 @@ def _members(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, dra
                     when {draws.u(key, "parent")} < 0.08 and insured_birth > {as_of} - 17000 then 'parent'
                     else 'child'
                 end as role,
-                case when {draws.u(key, "without card")} < case when is_reluctant then {reluctant!r} else {others!r} end
+                case when suffix = 0 then {draws.even("hid", "without card", _ROOT_3)}
+                    else {draws.u(key, "without card")} end as card_share,
+                case when card_share < case when is_reluctant then {reluctant!r} else {others!r} end
                     then {draws.choose(key, "need", rates.NEEDS, "no_card")}
                     else 'usable'
                 end as card_state,
@@ -514,8 +528,8 @@ def _members(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, dra
                 * exclude (lost_on, lost_known_on, appears_on),
                 case when is_new_dependent then new_dependent_on else appears_on end as appears_on,
                 -- One dependent in ten keeps an open row though the insured has left.
-                lost_on is not null and (suffix = 0 or {draws.u(key, "lost with insured")} < 0.9)
-                    as leaves_with_insured,
+                lost_on is not null and own_case <> 'membership_lost'
+                    and (suffix = 0 or {draws.u(key, "lost with insured")} < 0.9) as leaves_with_insured,
                 birthday(birth_date, 75) as turns_75_on,
                 case
                     when leaves_with_insured then lost_on
