@@ -261,6 +261,7 @@ def test_a_release_waits_a_day_for_the_pull_list_it_names(insurer: Insurer, calm
     assert second not in insurer.acks()
     calm.advance(date(2025, 7, 3))
     assert insurer.acks()[second] == ("rejected", "manifest_differs")
+    assert not calm._has_waiting_orders()
 
 
 def test_orders_for_unknown_lots_and_envelopes_and_late_ones_are_refused(insurer: Insurer, calm: World) -> None:
@@ -510,7 +511,26 @@ def test_daily_acknowledgements_come_when_the_date_moves_on(insurer: Insurer) ->
     assert insurer.answer_files() == ["pv1_fy2025_ack_20250701_001_3.csv"]
 
 
+def test_days_passed_one_by_one_or_at_once_are_the_same_days(tmp_path: Path) -> None:
+    said = []
+    for place, step in enumerate((1, 200)):
+        insurer = Insurer(tmp_path / str(place))
+        made = _season(insurer, pieces=300)
+        while made.today < date(2025, 8, 10):
+            made.advance(min(made.today + timedelta(step), date(2025, 8, 10)))
+        made.close()
+        said.append((insurer.answer_files(), insurer.facts()))
+    assert said[0] == said[1]
+
+
 # --- the core system --------------------------------------------------------------------------------------
+
+
+def test_a_drop_laid_backstage_for_today_comes_with_the_next_word_about_today(insurer: Insurer, calm: World) -> None:
+    calm.advance(date(2025, 7, 4))
+    (insurer.root.core / "backstage" / "as_of=2025-07-04").mkdir()
+    calm.advance(date(2025, 7, 4))
+    assert (insurer.root.core / "register" / "as_of=2025-07-04").is_dir()
 
 
 def test_a_drop_and_a_feed_come_on_stage_on_their_day(insurer: Insurer, calm: World) -> None:

@@ -6,7 +6,6 @@ must not be mirrored here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -41,10 +40,3 @@ def add_worked(day: date, count: int) -> date:
     for _ in range(count):
         day = next_worked(day)
     return day
-
-
-def days(first: date, last: date) -> Iterator[date]:
-    """Each calendar day from first to last, both included."""
-    while first <= last:
-        yield first
-        first += ONE_DAY

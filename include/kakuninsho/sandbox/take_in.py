@@ -158,6 +158,7 @@ class TakeIn:
                 verdict = self._judge(file_name, manifest_path, clear, today)
                 self._acknowledge(file_name, verdict, today)
                 self._state.run("insert or replace into seen values (?, ?)", manifest_name, mark)
+                self._state.run("delete from settings where name = ?", f"waits|{file_name}")
         except _NotYetError:
             return False
         finally:

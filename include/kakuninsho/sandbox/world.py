@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from kakuninsho.sandbox.answers import Answers
-from kakuninsho.sandbox.calendar import ONE_DAY, days, works
+from kakuninsho.sandbox.calendar import ONE_DAY, works
 from kakuninsho.sandbox.core_system import publish
 from kakuninsho.sandbox.errors import ControlError, SetUpError
 from kakuninsho.sandbox.misbehave import Misbehaviour
@@ -126,10 +126,14 @@ class World:
         if to > self.today or self._options.acknowledge == "promptly":
             self._acknowledge()
         self._pass_days(to)
+        publish(self._root, self.today)  # what was laid backstage for a day that has begun
         return {"date": self.today.isoformat()}
 
     def _pass_days(self, to: date) -> None:
-        for day in days(self.today + ONE_DAY, to):
+        while self.today < to:
+            # Days on which nothing can happen are passed in one step; register drops of them appear together.
+            busy = self._next_busy_day()
+            day = to if busy is None else min(to, max(busy, self.today + ONE_DAY))
             with self.state.transaction():
                 self.state.remember("date", day.isoformat())
                 self._production.post(day)
@@ -139,26 +143,37 @@ class World:
             self._answers.deliver(day)
             publish(self._root, day)
             # A release order may have waited for its pull list until now.
-            if self.state.value("select count(*) from settings where starts_with(name, 'waits|')"):
+            if self._has_waiting_orders():
                 self._take(self._take_in.waiting())
+
+    def _has_waiting_orders(self) -> bool:
+        waiting: bool = self.state.value("select exists (select 1 from settings where starts_with(name, 'waits|'))")
+        return waiting
+
+    def _next_busy_day(self) -> date | None:
+        """The first day on which something is due, at the earliest tomorrow; None when nothing is."""
+        tomorrow = self.today + ONE_DAY
+        if self._has_waiting_orders():
+            return tomorrow
+        day: date | None = self.state.value(
+            """
+            select min(day) from (
+                select min(due_on) as day from jobs where state = 'waiting' and not is_held
+                union all select min(due_on) from reprints
+                union all select min(returned_on) from returns where returned_on >= $tomorrow
+                union all select min(due_on) from batches where answer is null
+                union all select min(change_on) from answers
+                union all select min($tomorrow::date) from acknowledgements where answer is null
+            )
+            """.replace("$tomorrow", f"date '{tomorrow}'")
+        )
+        return day
 
     def _rush(self) -> None:
         """Let days pass until nothing is left to happen: for trying the printer's side without a clock."""
         until = self.today + FARTHEST
-        while self.today < until and self._is_busy():
-            self._pass_days(self.today + ONE_DAY)
-
-    def _is_busy(self) -> bool:
-        busy: bool = self.state.value(
-            """
-            select exists (select 1 from batches where answer is null)
-                or exists (select 1 from reprints)
-                or exists (select 1 from jobs where state = 'waiting' and not is_held and due_on is not null)
-                or exists (select 1 from returns where returned_on > ?)
-            """,
-            self.today,
-        )
-        return busy
+        while (day := self._next_busy_day()) is not None and day <= until:
+            self._pass_days(max(day, self.today + ONE_DAY))
 
     def status(self) -> dict[str, Any]:
         """What is known, in counts."""
