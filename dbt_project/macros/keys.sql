@@ -19,12 +19,12 @@
 
 {#- Household key of an employer key and a number (text or integer). -#}
 {% macro household_key(employer_key, number) -%}
-    (({{ employer_key }}) * 10000000 + ({{ number }})::bigint)
+    (({{ employer_key }})::bigint * 10000000 + ({{ number }})::bigint)
 {%- endmacro %}
 
 {#- Member key of a household key and a suffix (text or integer). -#}
 {% macro member_key(household_key, suffix) -%}
-    (({{ household_key }}) * 100 + ({{ suffix }})::bigint)
+    (({{ household_key }})::bigint * 100 + ({{ suffix }})::bigint)
 {%- endmacro %}
 
 {#- Household key of a member key. -#}
@@ -44,7 +44,7 @@
 
 {#- Member key of a household's insured person (suffix 00). -#}
 {% macro insured_of_household(household_key) -%}
-    (({{ household_key }}) * 100)
+    (({{ household_key }})::bigint * 100)
 {%- endmacro %}
 
 {#- Prefecture (1 to 47) of a packed key; `of` says which: employer, household or member. -#}
