@@ -15,6 +15,15 @@
 {%- endmacro %}
 
 {#-
+    The latest birth date whose 75th birthday is on or before a day: `birth_date <= born_by` is the same test as
+    `birthday_75 <= day`, and is computed once. 29 February included: 28 February 2025 less 75 years is 28 February
+    1950, so nobody born on a 29 February counts before 1 March.
+-#}
+{% macro reached_75_when_born_by(day, campaign='campaign') -%}
+    (({{ day }}) - to_years(({{ campaign }}.age_of_late_stage_care)::integer))::date
+{%- endmacro %}
+
+{#-
     Last valid day of a certificate before any cap: the day before the validity year turns over (1 December), five
     years on (rules: validity of a certificate).
 -#}

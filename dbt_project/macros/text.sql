@@ -81,19 +81,31 @@
     `address_is_employer`, where missing a match would let a letter go to an employer.
 -#}
 {% macro comparable_address(address) -%}
-    upper(
-        regexp_replace(
-            regexp_replace(
-                translate(
-                    {{ one_width(address) }},
-                    '{{ full_width_letters() }}',
-                    '{{ half_width_letters() }}'
-                ),
-                '[\s\p{Z}\x{200B}-\x{200D}\x{2060}\x{FEFF}]', '', 'g'
-            ),
-            '[\x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}]', '-', 'g'
-        )
-    )
+    case
+        when regexp_matches({{ address }}, '[\s\p{Z}\p{M}\p{Ll}{{ other_width_from() }}Ａ-Ｚ{{ hyphens_class() }}]')
+            then
+                upper(
+                    regexp_replace(
+                        regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
+                        '[{{ hyphens_class() }}]', '-', 'g'
+                    )
+                )
+        else {{ address }}
+    end
+{%- endmacro %}
+
+{#- Text with full-width Latin letters in ASCII. -#}
+{% macro half_width_latin(content) -%}
+    case
+        when regexp_matches({{ content }}, '[Ａ-Ｚａ-ｚ]')
+            then translate({{ content }}, '{{ full_width_letters() }}', '{{ half_width_letters() }}')
+        else {{ content }}
+    end
+{%- endmacro %}
+
+{#- Inside of a class: characters that stand for a hyphen in addresses, beside the ASCII one. -#}
+{% macro hyphens_class() -%}
+    \x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}
 {%- endmacro %}
 
 {#-

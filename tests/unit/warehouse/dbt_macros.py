@@ -26,13 +26,13 @@ def render(macro: str, *arguments: str, **named: str) -> str:
     return str(getattr(macros(), macro)(*arguments, **named))
 
 
-def evaluate(macro: str, *values: Any, suffix: str = "", parameters: str = "", **named: str) -> Any:
+def evaluate(macro: str, *values: Any, parameters: str = "", **named: str) -> Any:
     """The value of a macro for Python values; `parameters` is a select list that stands for the campaign."""
     names = [f"v{index}" for index in range(len(values))]
     given = ", ".join(f"? as {name}" for name in names)
     campaign = f"cross join (select {parameters}) as campaign" if parameters else ""
     row = duckdb.execute(
-        f"select {render(macro, *names, **named)}{suffix} from (select {given}) {campaign}", list(values)
+        f"select {render(macro, *names, **named)} from (select {given}) {campaign}", list(values)
     ).fetchone()
     assert row is not None
     return row[0]
