@@ -55,7 +55,8 @@ SUITE = Suite(
             "受理したロットには 0 より大きい通数と枚数（一覧表は 0 枚も可）がある",
             "printer/v1: control totals",
             rows(
-                "select 1 from {batch} where result = 'accepted' and lot_id is not null and (coalesce(envelope_count, 0) <= 0 or coalesce(certificate_count, -1) < 0)"
+                "select 1 from {batch} where result = 'accepted' and lot_id is not null"
+                " and (coalesce(envelope_count, 0) <= 0 or coalesce(certificate_count, -1) < 0)"
             ),
         ),
         Rule(

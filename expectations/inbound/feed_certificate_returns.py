@@ -31,7 +31,8 @@ SUITE = Suite(
             "資格確認書番号は管理番号（検査数字つき）と枝番",
             "certificate_returns: certificate_id",
             rows(
-                "select 1 from {batch} where certificate_id is not null and not (is_control_number(left(certificate_id, 11)) and regexp_full_match(substr(certificate_id, 12), '-[1-9][0-9]?'))"
+                "select 1 from {batch} where certificate_id is not null"
+                " and not (is_control_number(left(certificate_id, 11)) and regexp_full_match(substr(certificate_id, 12), '-[1-9][0-9]?'))"
             ),
         ),
         Rule(

@@ -68,7 +68,8 @@ SUITE = Suite(
             "書損じの 1 通には、別の有効な管理番号の代わりがある",
             "rules: a wave, each spoiled has one replacement",
             rows(
-                "select 1 from {batch} where event_type = 'spoiled' and (replacement_id is null or replacement_id = envelope_id or not is_control_number(replacement_id))"
+                "select 1 from {batch} where event_type = 'spoiled'"
+                " and (replacement_id is null or replacement_id = envelope_id or not is_control_number(replacement_id))"
             ),
         ),
         Rule(

@@ -174,7 +174,8 @@ SUITE = Suite(
             "rules: what becomes of each row, line 6",
             rows(
                 "select 1 from (select avg((insured = 0)::integer) as found from"
-                " (select count_if(suffix = 0) as insured from {batch} group by household_key) as households) as shares where found > 0.01"
+                " (select count_if(suffix = 0) as insured from {batch} group by household_key) as households)"
+                " as shares where found > 0.01"
             ),
             of_the_file=True,
             skip_if=common.unless_full,

@@ -239,8 +239,8 @@ SUITE = Suite(
         Rule(
             "valid_at_issue",
             "certificates",
-            CRITICAL,
-            "有効期限が交付日以後",
+            WARNING,
+            "有効期限が交付日以後（差出し前の再確認で引き抜かれる）",
             "rules: validity of a certificate",
             rows("select 1 from {batch} where valid_until < issued_on"),
         ),
@@ -252,7 +252,8 @@ SUITE = Suite(
             "rules: validity of a certificate, base",
             rows(
                 "select 1 from {batch} where valid_until >= make_date(year(issued_on) + $validity_years"
-                " - if((month(issued_on), day(issued_on)) >= ($validity_turns_over_month, $validity_turns_over_day), 0, 1),"
+                " - if((month(issued_on), day(issued_on))"
+                " >= ($validity_turns_over_month, $validity_turns_over_day), 0, 1),"
                 " $validity_turns_over_month, $validity_turns_over_day)"
             ),
         ),

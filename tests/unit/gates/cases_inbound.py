@@ -47,7 +47,10 @@ MY_NUMBER = "123456789018"  # made up; its check digit is right
 
 def _register(file: str, key: str, rows: int) -> dict[str, Break]:
     """Breaks of the rules that the four register suites share. `rows`: accepted rows of the base."""
-    reject = f"insert into rejects by name select '{file}' as file, i as row_number, 'bad_date' as reason_code from range(6) as n (i)"
+    reject = (
+        f"insert into rejects by name select '{file}' as file, i as row_number, 'bad_date' as reason_code"
+        " from range(6) as n (i)"
+    )
     # The prefecture lies in the key: moving a row to prefecture 48 moves its household too.
     step = {"member_key": 110000000000000000, "household_key": 1100000000000000, "employer_key": 110000000}[key]
     shift = f"{key} = 48::hugeint * {step} + {key} % {step}"
@@ -130,7 +133,7 @@ CASES: dict[str, Case] = {
         {**_DROP, "declared_rows": 201, "previous_rows": 200},
         {
             **_register("addresses", "household_key", 200),
-            # 200 households: a move of one row to an unknown prefecture leaves its people without an address, within 1 %.
+            # Moving one of 200 households leaves its people without an address, within 1 %.
             "prefecture_known": Break(
                 "update addresses set household_key = 48::hugeint * 1100000000000000 + household_key % 1100000000000000"
                 " where household_key = (select min(household_key) from addresses);"
@@ -200,7 +203,8 @@ CASES: dict[str, Case] = {
                 {"declared_rows": None, "previous_rows": None},
             ),
             "prefecture_known": Break(
-                "update my_number_cards set member_key = 48::hugeint * 110000000000000000 + member_key % 110000000000000000"
+                "update my_number_cards set member_key ="
+                " 48::hugeint * 110000000000000000 + member_key % 110000000000000000"
                 f" where member_key = {_FIRST};"
                 " insert into members (member_key) select max(member_key) from my_number_cards"
             ),
@@ -225,7 +229,10 @@ CASES: dict[str, Case] = {
 
 
 def _feed(feed: str, base: str, breaks: dict[str, Break]) -> Case:
-    reject = "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code, 'file.csv' as source_file, 100 + i as row_number from range({}) as n (i);"
+    reject = (
+        "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code,"
+        " 'file.csv' as source_file, 100 + i as row_number from range({}) as n (i);"
+    )
     return Case(
         FEEDS[feed],
         base + reject.format(1),
@@ -374,7 +381,8 @@ CASES["inbound/feed_usage_counts"] = Case(
         **CASES["inbound/feed_usage_counts"].breaks,
         "rows_add_up": Break("", {"declared_rows": 47}),
         "reject_limit": Break(
-            "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code, 'file.csv' as source_file, 100 + i as row_number from range(6) as n (i)",
+            "insert into rejects by name select 'x' as column_name, 'bad_date' as reason_code,"
+            " 'file.csv' as source_file, 100 + i as row_number from range(6) as n (i)",
             {"declared_rows": 54},
         ),
         "rows_complete": Break("update rows set uses = null where row_number = 1"),

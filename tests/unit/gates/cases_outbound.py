@@ -74,8 +74,9 @@ select 'p' as plan_id, control_number(1002 + (lot - 1) * 200 + place) as envelop
     envelopes_in_household, false as is_additional,
     (select count(*) from people as inside where inside.i = numbered.i and inside.position = numbered.position)
         as certificate_count,
-    posting_date, wave_key, prefecture, '試験花子' as addressee_name, lpad((1000000 + i)::varchar, 7, '0') as postal_code,
-    '東京都千代田区千代田1-' || i as address, 'ハイツ' as building, 25.0 as weight_g, 320 as postage_yen
+    posting_date, wave_key, prefecture, '試験花子' as addressee_name,
+    lpad((1000000 + i)::varchar, 7, '0') as postal_code, '東京都千代田区千代田1-' || i as address,
+    'ハイツ' as building, 25.0 as weight_g, 320 as postage_yen
 from numbered;
 
 insert into certificates by name
@@ -112,8 +113,9 @@ def _pieces(first: str = "position_in_lot = 3") -> dict[str, Break]:
         "envelopes_complete": Break(f"update envelopes set is_additional = null {one}"),
         "one_plan": Break(f"update seed_pieces set plan_id = 'q' where {_FIRST_LOT}"),
         "control_number_unique": Break(
-            "insert into seed_pieces by name select envelope_id, sequence, 'p' as plan_id, lot_id, 99 as position_in_lot"
-            f" from envelopes {one}; update lots set envelope_count = envelope_count where false;"
+            "insert into seed_pieces by name"
+            " select envelope_id, sequence, 'p' as plan_id, lot_id, 99 as position_in_lot"
+            f" from envelopes {one};"
             " delete from seed_pieces where position_in_lot = 2 and " + _FIRST_LOT + ";"
             " update seed_pieces set position_in_lot = 2 where position_in_lot = 99"
         ),
@@ -187,14 +189,11 @@ CASES: dict[str, Case] = {
                     "update certificates set member_key = household_key * 100 + member_key % 100",
                     "update envelopes set prefecture = 48, lot_id = replace(lot_id, '-27-', '-48-'),"
                     " household_key = household_key + 21::bigint * 1100000000000000,"
-                    " employer_key = employer_key + 21 * 110000000 where prefecture = 27",
+                    " employer_key = employer_key + 21 * 110000000::bigint where prefecture = 27",
                 )
             ),
             "certificates_complete": Break(f"update certificates set name = null {_OF_FIVE}"),
-            "household_given": Break(
-                f"update envelopes set household_key = null {_OF_FIVE};"
-                f" update certificates set household_key = null {_OF_FIVE}"
-            ),
+            "household_given": Break(f"update envelopes set envelopes_in_household = null {_OF_FIVE}"),
             "branch_agrees": Break(
                 _moved(
                     f"update certificates set household_key = household_key + 1100000000000000 {_OF_FIVE}",
@@ -286,7 +285,7 @@ _EMPLOYER_TO_48 = (
     "update lots set prefecture = 48, lot_id = replace(lot_id, '-27-', '-48-') where prefecture = 27",
     "update seed_pieces set lot_id = replace(lot_id, '-27-', '-48-')",
     "update envelopes set prefecture = 48, lot_id = replace(lot_id, '-27-', '-48-'),"
-    " employer_key = employer_key + 21 * 110000000 where prefecture = 27",
+    " employer_key = employer_key + 21 * 110000000::bigint where prefecture = 27",
 )
 
 CASES["outbound/employer_lists"] = Case(
@@ -303,7 +302,7 @@ CASES["outbound/employer_lists"] = Case(
             _moved(
                 *_EMPLOYER_TO_48,
                 "update list_lines set lot_id = replace(lot_id, '-27-', '-48-'),"
-                " employer_key = employer_key + 21 * 110000000,"
+                " employer_key = employer_key + 21 * 110000000::bigint,"
                 " member_key = member_key + 21::bigint * 110000000000000000 where employer_key // 110000000 = 27",
             )
         ),
@@ -316,8 +315,8 @@ CASES["outbound/employer_lists"] = Case(
             # The last piece of a lot becomes a second list of the first piece's employer, with one of its people.
             "update list_lines set list_id = control_number(1205),"
             " employer_key = (select min(employer_key) from employers where lot = 2),"
-            " member_key = ((select min(employer_key) from employers where lot = 2) * 10000000 + 90 + member_key // 100 % 10)"
-            " * 100 where list_id = control_number(1205);"
+            " member_key = ((select min(employer_key) from employers where lot = 2) * 10000000 + 90"
+            " + member_key // 100 % 10) * 100 where list_id = control_number(1205);"
             " update envelopes set employer_key = (select min(employer_key) from employers where lot = 2)"
             " where sequence = 1205"
         ),
@@ -326,7 +325,7 @@ CASES["outbound/employer_lists"] = Case(
             f" from list_lines {_FIRST_LINE}"
         ),
         "list_not_empty": Break(f"delete from list_lines where list_id = {_FIRST_LIST}"),
-        "one_employer_per_list": Break(f"update list_lines set member_key = member_key + 1000000000 {_FIRST_LINE}"),
+        "one_employer_per_list": Break(f"update list_lines set member_key = member_key + 50000000000 {_FIRST_LINE}"),
         "member_once": Break(
             f"insert into list_lines select * from list_lines {_FIRST_LINE}",
         ),
@@ -385,7 +384,8 @@ CASES["outbound/follow_up"] = Case(
             f"insert into follow_ups select * from follow_ups {_DESK}",
         ),
         "outcome_known": Break(
-            f"update follow_ups set outcome = 'lost', envelope_outcome = 'lost' {_DESK.replace('certificate', 'envelope')}"
+            "update follow_ups set outcome = 'lost', envelope_outcome = 'lost'"
+            f" {_DESK.replace('certificate', 'envelope')}"
         ),
         "one_outcome_per_envelope": Break(f"update follow_ups set envelope_outcome = 'closed' {_DESK}"),
         "held_whole": Break(f"update follow_ups set outcome = 'closed' {_HELD}"),
@@ -423,7 +423,8 @@ CASES["outbound/lot_file"] = Case(
     + """
 insert into files by name
 select lot_id, 'pv1_fy2025_lot_' || lot_id || '_' || (envelope_count + 2) || '.csv' as file_name,
-    2 + envelope_count + 2 + certificate_count + 2 as row_count, 9000 as byte_count, envelope_count + 2 as envelope_count,
+    2 + envelope_count + 2 + certificate_count + 2 as row_count, 9000 as byte_count,
+    envelope_count + 2 as envelope_count,
     2 as sample_count, certificate_count + 2 as certificate_count, weight_g, postage_yen, 'abc' as sha256_clear
 from lots;
 """,
