@@ -24,7 +24,7 @@ members as (
 ),
 
 employers as (
-    select * from {{ ref('stg_newest_register__employers') }}
+    select * from {{ ref('int_employers_judged') }}
 ),
 
 campaign as (
@@ -75,17 +75,9 @@ judged as (
             when members.member_key is null or insured.member_key is null then 'row_missing'
             when insured.enrolment = 'voluntary' then 'household_voluntary'
             when employers.employer_key is null then 'employer_unknown'
-            when employers.closed_on <= due.run_on then 'employer_closed'
-            -- A bundle needs an address that can be printed; without one nobody can be found there.
-            when
-                {{ is_blank('employers.address') }}
-                or {{ normalised_postal_code('employers.postal_code') }} is null
-                or not (
-                    {{ fits_print('employers.name', 'campaign.max_name_width') }}
-                    and {{ fits_print('employers.address', 'campaign.max_address_width') }}
-                    and {{ fits_print('employers.building', 'campaign.max_building_width') }}
-                )
-                then 'employer_unknown'
+            when employers.reason_code = 'closed' then 'employer_closed'
+            -- A bundle needs a name and an address that can be printed.
+            when employers.reason_code is not null then 'employer_unreachable'
         end as desk_reason_code,
         {{ employer_of_household('due.household_key') }} as employer_key
     from due

@@ -28,24 +28,27 @@ first_plan as (
 -- A decision about one person can free the household: the insured person's address or protection is everyone's.
 decided_households as (
     select
-        {{ household_of_member('decisions.member_key') }} as household_key,
-        max(decisions.received_on) as decided_on
+        {{ household_of_member('member_key') }} as household_key,
+        max(received_on) as decided_on
     from decisions
-    inner join first_plan on decisions.received_on >= first_plan.frozen_on
-    where decisions.decision in ('release', 'correct_address')
+    where decision in ('release', 'correct_address')
     group by all
 ),
 
+-- Targets of the snapshot were in the first plan, unless a person let them in after it.
 freed as (
     select
         members.member_key,
         members.household_key,
         members.prefecture,
-        members.need,
+        members.effective_need as need,
         decided_households.decided_on
     from members
-    inner join decided_households on members.household_key = decided_households.household_key
-    where members.disposition = 'target'
+    cross join first_plan
+    left join decided_households on members.household_key = decided_households.household_key
+    where
+        members.effective_disposition = 'target'
+        and (members.disposition <> 'target' or decided_households.decided_on >= first_plan.frozen_on)
 ),
 
 -- Someone whose certificate was pulled comes back only by a decision that is later than the pull.

@@ -119,6 +119,7 @@ late_checked as (
         and {{ birthday_75('insured.birth_date') }} > run_context.posting_date
         and not members.protected
         and not insured.protected
+        and addresses.country = 'JP'
         and not {{ is_blank('addresses.address') }}
         and {{ normalised_postal_code('addresses.postal_code') }} is not null
         and {{ fits_print('insured.name', 'campaign.max_name_width') }}

@@ -68,70 +68,106 @@ households_with_incident as (
     where is_incident
 ),
 
-compared as (
+-- What would be printed today, beside what the plan printed.
+beside_newest as (
     select
-        planned.certificate_id,
-        planned.envelope_id,
-        planned.lot_id,
-        planned.posting_date,
-        planned.member_key,
-        planned.household_key,
-        case
-            when members.member_key is null or insured.member_key is null then 'row_missing'
-            when
-                members.lost_on <= planned.posting_date or insured.lost_on <= planned.posting_date
-                then 'membership_lost'
-            when
-                {{ birthday_75('members.birth_date') }} <= planned.posting_date
-                or {{ birthday_75('insured.birth_date') }} <= planned.posting_date
-                then 'reached_75'
-            when members.protected or insured.protected then 'address_protected'
-            when planned.valid_until < planned.posting_date then 'validity_over'
-            when other_certificates.certificate_id is not null then 'already_has_certificate'
-            when
-                {{ text_differs('frozen_certificates.name', substituted('members.name')) }}
-                or {{ text_differs('frozen_certificates.name_kana', substituted('members.name_kana')) }}
-                or frozen_certificates.birth_date is distinct from members.birth_date
-                or {{ text_differs('frozen_envelopes.addressee_name', substituted('insured.name')) }}
-                or frozen_envelopes.postal_code is distinct from {{ normalised_postal_code('addresses.postal_code') }}
-                or {{ text_differs('frozen_envelopes.address', substituted('addresses.address')) }}
-                or {{ text_differs(
-                    "nullif(frozen_envelopes.building, '')", "nullif(" ~ substituted('addresses.building') ~ ", '')"
-                ) }}
-                or coalesce(addresses.country <> 'JP', true)
-                then 'details_changed'
-            when campaign.pull_when_usable and {{ card_need('planned.posting_date') }} is null then 'card_usable'
-        end as reason_code,
-        -- What the new values would be held for (rules: what becomes of each row, lines 9 to 11).
-        case
-            when households_with_incident.household_key is not null then 'replacement_stopped'
-            when addresses.country <> 'JP' then 'address_overseas'
-            when
-                addresses.household_key is null
-                or addresses.country is null
-                or {{ is_blank('addresses.address') }}
-                or {{ normalised_postal_code('addresses.postal_code') }} is null
-                then 'address_missing'
-            when
-                not (
-                    {{ fits_print('insured.name', 'campaign.max_name_width') }}
-                    and {{ fits_print('members.name', 'campaign.max_name_width') }}
-                    and {{ fits_print('members.name_kana', 'campaign.max_name_width') }}
-                    and {{ fits_print('addresses.address', 'campaign.max_address_width') }}
-                    and {{ fits_print('addresses.building', 'campaign.max_building_width') }}
-                )
-                then 'unprintable_text'
-        end as hold_reason_code
+        planned.*,
+        frozen_certificates.name as frozen_name,
+        frozen_certificates.name_kana as frozen_name_kana,
+        frozen_certificates.birth_date as frozen_birth_date,
+        frozen_envelopes.addressee_name as frozen_addressee_name,
+        frozen_envelopes.postal_code as frozen_postal_code,
+        frozen_envelopes.address as frozen_address,
+        coalesce(frozen_envelopes.building, '') as frozen_building,
+        members.member_key is null or insured.member_key is null as is_missing,
+        least(members.lost_on, insured.lost_on) as lost_on,
+        least({{ birthday_75('members.birth_date') }}, {{ birthday_75('insured.birth_date') }}) as late_stage_care_on,
+        members.protected or insured.protected as is_protected,
+        {{ substituted('members.name') }} as name,
+        {{ substituted('members.name_kana') }} as name_kana,
+        members.birth_date,
+        {{ substituted('insured.name') }} as addressee_name,
+        {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
+        {{ substituted('addresses.address') }} as address,
+        coalesce({{ substituted('addresses.building') }}, '') as building,
+        addresses.country,
+        {{ card_need('planned.posting_date') }} as need
     from planned
-    cross join campaign
     inner join frozen_certificates on planned.frozen_certificate_id = frozen_certificates.certificate_id
     inner join frozen_envelopes on planned.frozen_envelope_id = frozen_envelopes.envelope_id
     left join members on planned.member_key = members.member_key
     left join members as insured on {{ insured_of_household('planned.household_key') }} = insured.member_key
     left join addresses on planned.household_key = addresses.household_key
     left join cards on planned.member_key = cards.member_key
-    left join other_certificates on planned.certificate_id = other_certificates.certificate_id
-    left join households_with_incident on planned.household_key = households_with_incident.household_key
+    cross join campaign
+),
+
+-- Kana and digits of another width are no change.
+changed as (
+    select
+        *,
+        {{ one_width('frozen_name') }} as frozen_plain_name,
+        {{ one_width('name') }} as plain_name,
+        {{ one_width('frozen_name_kana') }} as frozen_plain_kana,
+        {{ one_width('name_kana') }} as plain_kana,
+        {{ one_width('frozen_addressee_name') }} as frozen_plain_addressee,
+        {{ one_width('addressee_name') }} as plain_addressee,
+        {{ one_width('frozen_address') }} as frozen_plain_address,
+        {{ one_width('address') }} as plain_address,
+        {{ one_width('frozen_building') }} as frozen_plain_building,
+        {{ one_width('building') }} as plain_building,
+        coalesce(frozen_plain_name <> plain_name, true)
+        or coalesce(frozen_plain_kana <> plain_kana, true)
+        or coalesce(frozen_birth_date <> birth_date, true)
+        or coalesce(frozen_plain_addressee <> plain_addressee, true)
+        or coalesce(frozen_postal_code <> postal_code, true)
+        or coalesce(frozen_plain_address <> plain_address, true)
+        or coalesce(frozen_plain_building <> plain_building, true)
+        or coalesce(country <> 'JP', true) as has_changed
+    from beside_newest
+),
+
+compared as (
+    select
+        changed.certificate_id,
+        changed.envelope_id,
+        changed.lot_id,
+        changed.posting_date,
+        changed.member_key,
+        changed.household_key,
+        case
+            when changed.is_missing then 'row_missing'
+            when changed.lost_on <= changed.posting_date then 'membership_lost'
+            when changed.late_stage_care_on <= changed.posting_date then 'reached_75'
+            when changed.is_protected then 'address_protected'
+            when changed.valid_until < changed.posting_date then 'validity_over'
+            when other_certificates.certificate_id is not null then 'already_has_certificate'
+            when changed.has_changed then 'details_changed'
+            when campaign.pull_when_usable and changed.need is null then 'card_usable'
+        end as reason_code,
+        -- What the new values would be held for (rules: what becomes of each row, lines 9 to 11).
+        case
+            when households_with_incident.household_key is not null then 'replacement_stopped'
+            when changed.country <> 'JP' then 'address_overseas'
+            when
+                changed.country is null
+                or {{ is_blank('changed.address') }}
+                or changed.postal_code is null
+                then 'address_missing'
+            when
+                not (
+                    {{ fits_print('changed.addressee_name', 'campaign.max_name_width') }}
+                    and {{ fits_print('changed.name', 'campaign.max_name_width') }}
+                    and {{ fits_print('changed.name_kana', 'campaign.max_name_width') }}
+                    and {{ fits_print('changed.address', 'campaign.max_address_width') }}
+                    and {{ fits_print('changed.building', 'campaign.max_building_width') }}
+                )
+                then 'unprintable_text'
+        end as hold_reason_code
+    from changed
+    left join other_certificates on changed.certificate_id = other_certificates.certificate_id
+    left join households_with_incident on changed.household_key = households_with_incident.household_key
+    cross join campaign
 ),
 
 pulled_envelopes as (

@@ -154,70 +154,59 @@ people_frozen as (
 
 people as (
     select
-        members.disposition,
+        coalesce(members.disposition = 'target', false) as is_target,
+        coalesce(members.effective_disposition = 'target', false) as is_wanted,
         members.member_key is not null as has_row,
         people_frozen.member_key is not null as is_frozen,
         coalesce(people_frozen.has_other_route, false) as has_other_route,
-        late_releases.member_key is not null as is_late,
-        first_plan.is_frozen as is_first_plan_frozen
+        coalesce(members.effective_disposition = 'target', false)
+        and people_frozen.member_key is null
+        and case
+            when first_plan.is_frozen then late_releases.member_key is not null
+            else members.disposition = 'target'
+        end as is_pending,
+        run_context.as_of <= campaign.closing_follow_up_on as is_plannable
     from members
     full outer join people_frozen on members.member_key = people_frozen.member_key
     left join late_releases on members.member_key = late_releases.member_key
     cross join first_plan
-    where members.disposition = 'target' or people_frozen.member_key is not null
+    cross join run_context
+    cross join campaign
+    where
+        members.disposition = 'target'
+        or members.effective_disposition = 'target'
+        or people_frozen.member_key is not null
+),
+
+counted_people as (
+    select
+        count(*) filter (where is_target) as target_count,
+        count(*) filter (where not is_target and is_pending) as pending_addition_count,
+        count(*) filter (where not is_target and is_frozen and (has_row or has_other_route)) as frozen_addition_count,
+        count(*) filter (where is_target and is_frozen) as frozen_target_count,
+        count(*) filter (where is_pending) as pending_count,
+        -- After the closing run nobody is planned any more: those who are left go to the branch desk.
+        count(*) filter (where is_pending and is_plannable) as open_count,
+        count(*) filter (where is_target and not is_frozen and not is_wanted) as excluded_since_count
+    from people
 ),
 
 people_terms as (
     select
         '2_people' as stage,
         'left' as side,
-        'targets' as term,
-        count(*) as term_count,
+        unnest(['targets', 'additions_frozen', 'additions_pending']) as term,
+        unnest([target_count, frozen_addition_count, pending_addition_count]) as term_count,
         0 as open_count
-    from people
-    where disposition = 'target'
-    union all
-    select
-        '2_people' as stage,
-        'left' as side,
-        'additions' as term,
-        count(*) as term_count,
-        0 as open_count
-    from people
-    where is_frozen and coalesce(disposition <> 'target', true) and (has_row or has_other_route)
+    from counted_people
     union all
     select
         '2_people' as stage,
         'right' as side,
-        'with_frozen_certificate' as term,
-        count(*) as term_count,
-        0 as open_count
-    from people
-    where is_frozen and coalesce(disposition = 'target', false)
-    union all
-    select
-        '2_people' as stage,
-        'right' as side,
-        'excluded_or_held_since_or_other_route' as term,
-        count(*) as term_count,
-        0 as open_count
-    from people
-    where is_frozen and coalesce(disposition <> 'target', true) and (has_row or has_other_route)
-    union all
-    select
-        '2_people' as stage,
-        'right' as side,
-        'pending' as term,
-        count(*) as term_count,
-        count(*) filter (where not people.is_first_plan_frozen or run_context.as_of <= campaign.closing_follow_up_on)
-            as open_count
-    from people
-    cross join run_context
-    cross join campaign
-    where
-        people.disposition = 'target'
-        and not people.is_frozen
-        and (people.is_late or not people.is_first_plan_frozen)
+        unnest(['targets_frozen', 'additions_frozen', 'pending', 'excluded_or_held_since']) as term,
+        unnest([frozen_target_count, frozen_addition_count, pending_count, excluded_since_count]) as term_count,
+        unnest([0, 0, open_count, 0]) as open_count
+    from counted_people
 ),
 
 certificate_terms as (
@@ -275,8 +264,10 @@ lot_terms as (
         'right' as side,
         coalesce(answer, 'unanswered') as term,
         sum(
-            case when answer = 'accepted' then coalesce(acknowledged_envelope_count, transferred_envelope_count)
-            else transferred_envelope_count end
+            case
+                when answer = 'accepted' then coalesce(acknowledged_envelope_count, transferred_envelope_count)
+                else transferred_envelope_count
+            end
         ) as term_count,
         coalesce(sum(transferred_envelope_count) filter (where answer is null), 0) as open_count
     from lots

@@ -1,6 +1,6 @@
 with members as (
     select * from {{ ref('int_members_evaluated') }}
-    where disposition in ('target', 'held')
+    where effective_disposition in ('target', 'held')
 ),
 
 certificates as (
@@ -52,7 +52,7 @@ unserved as (
     select
         coalesce(by_member.member_key, members.member_key) as member_key,
         case
-            when by_member.member_key is null and members.disposition = 'held' then 'held'
+            when by_member.member_key is null and members.effective_disposition = 'held' then 'held'
             when by_member.member_key is null then 'not_planned'
             when by_member.status in ('at_branch_desk', 'held', 'returned') then by_member.status
             when by_member.status in ('planned', 'handed_off') then 'not_posted'
@@ -60,7 +60,7 @@ unserved as (
             else 'without_certificate'
         end as stage,
         case
-            when by_member.member_key is null then members.reason_code
+            when by_member.member_key is null then members.effective_reason_code
             when by_member.status = 'pulled' then coalesce(pull_outcomes.reason_code, by_member.reason_code)
             else by_member.reason_code
         end as reason_code,
