@@ -136,13 +136,29 @@ def decide(work: Callable[[], Any]) -> Any:
     """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
     from kakuninsho.feeds import FeedError
     from kakuninsho.gates import GateError
+    from kakuninsho.operations.closing import SeasonOpenError
     from kakuninsho.plans.approvals import ApprovalError
     from kakuninsho.plans.draft import PlanError
+    from kakuninsho.printer.lot_file import LotFileError
+    from kakuninsho.printer.transfer import HostKeyError, TransferConflictError
     from kakuninsho.register.errors import RegisterDropError
+    from kakuninsho.warehouse import TransformError
 
+    final = (
+        ApprovalError,
+        FeedError,
+        GateError,
+        HostKeyError,
+        LotFileError,
+        PlanError,
+        RegisterDropError,
+        SeasonOpenError,
+        TransferConflictError,
+        TransformError,
+    )
     try:
         return work()
-    except (FeedError, GateError, ApprovalError, PlanError, RegisterDropError) as error:
+    except final as error:
         log.error("%s", error)
         (settings().data / "runs").mkdir(parents=True, exist_ok=True)
         (settings().data / "runs" / "last_refusal.txt").write_text(f"{error}\n", encoding="utf-8")
@@ -166,7 +182,6 @@ def printer_target() -> Any:
         username=str(connection.login),
         client_key=Path(extra["client_key"]),
         host_key=str(extra["host_key"]),
-        keys=settings().keys,
     )
 
 

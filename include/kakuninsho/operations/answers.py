@@ -8,32 +8,39 @@ from datetime import date
 from pathlib import Path
 
 from kakuninsho.facts.schemas import FEEDS
+from kakuninsho.facts.store import sha256_of
 from kakuninsho.feeds import StagedFeed, land_feed, stage_feed
 from kakuninsho.gates import require, run_gate
 from kakuninsho.operations.planning import warnings_of
+from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import SftpTarget, fetch_answers
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
+from kakuninsho.warehouse import memory
 
 log = logging.getLogger(__name__)
 
 CORE_FEEDS = ("issue_requests", "certificate_returns", "decisions", "usage_counts")
-# The printer's files by the kind in their name, and the feed that each is landed as.
-PRINTER_FEEDS = {"ack": "acknowledgements", "piece": "piece_reports", "return": "return_reports"}
+PRINTER_FEEDS = ("acknowledgements", "piece_reports", "return_reports")
 
 
 def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str, str]]:
     """Bring the printer's new answers in, opened and verified. Returns (feed, file name), in order of name."""
     store = settings.store
     store.initialise()
-    known = {str(fact.meta["source"]) for feed in PRINTER_FEEDS.values() for fact in store.all(f"feeds/{feed}")}
+    known = {
+        str(fact.meta["source"]): str(fact.meta["source_sha256"])
+        for feed in PRINTER_FEEDS
+        for fact in store.all(f"feeds/{feed}")
+    }
     inbox = settings.data / "inbox"
     shutil.rmtree(inbox, ignore_errors=True)
-    inbox.mkdir(parents=True, mode=0o700)
     with recorded(settings.data, "fetch-answers", as_of) as record:
-        found = [(PRINTER_FEEDS[answer.kind], answer.name) for answer in fetch_answers(known, target, inbox)]
-        record["files"] = len(found)
-    return sorted(found)
+        fetched = fetch_answers(known, target, load_keys(settings.keys), inbox)
+        for refusal in fetched.refusals:
+            log.error("%s was not taken in: %s", refusal.name, refusal.reason)
+        record.update(files=len(fetched.answers), refused=len(fetched.refusals))
+    return sorted((answer.feed, answer.name) for answer in fetched.answers)
 
 
 def find_core_feeds(settings: Settings, feeds: tuple[str, ...] = CORE_FEEDS) -> list[tuple[str, str]]:
@@ -48,8 +55,6 @@ def find_core_feeds(settings: Settings, feeds: tuple[str, ...] = CORE_FEEDS) -> 
         for feed in feeds
         for fact in settings.store.all(f"feeds/{feed}")
     }
-    from kakuninsho.facts.store import sha256_of
-
     found = []
     for path in sorted(settings.feeds.glob("*.csv")) if settings.feeds.is_dir() else []:
         feed = next((name for name in feeds if path.name.startswith(name)), None)
@@ -78,9 +83,13 @@ def judge_and_stage(settings: Settings, files: list[tuple[str, str]], folder: Pa
             ]
             result = run_gate(
                 f"inbound/feed_{feed}",
-                {table: work / feed / "*" / f"{table}.parquet" for table in FEEDS[feed]},
+                {table: _together(work / feed, table) for table in FEEDS[feed]},
                 settings.data / "published" / "validations" / f"feeds-{as_of}",
-                {"declared_rows": sum(item.declared_rows for item in staged), "as_of": as_of.isoformat()},
+                {
+                    "declared_rows": sum(item.declared_rows for item in staged),
+                    "max_reject_rate": settings.campaign.parameters.max_reject_rate,
+                    "max_reject_rows_always_accepted": settings.campaign.parameters.max_reject_rows_always_accepted,
+                },
             )
             require(result)
             warnings += [f"{feed} {warning}" for warning in warnings_of(result)]
@@ -96,3 +105,14 @@ def land(settings: Settings, files: list[tuple[str, str]], as_of: date) -> list[
     ]
     shutil.rmtree(work, ignore_errors=True)
     return landed
+
+
+def _together(folder: Path, table: str) -> Path:
+    """One Parquet file of the staged files of a feed, for its gate to judge in one go."""
+    target = folder / f"{table}.parquet"
+    connection = memory()
+    try:
+        connection.execute(f"copy (from read_parquet('{folder}/*/{table}.parquet')) to '{target}' (format parquet)")
+    finally:
+        connection.close()
+    return target

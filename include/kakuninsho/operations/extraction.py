@@ -10,22 +10,27 @@ from pathlib import Path
 from kakuninsho.gates import require, run_gate
 from kakuninsho.operations.planning import warnings_of
 from kakuninsho.register.drops import Drop, incomplete_drops, list_drops
-from kakuninsho.register.landing import StagedDrop, land_register, stage_drop
+from kakuninsho.register.landing import StagedDrop, land_register, landed, stage_drop
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SUITES = ("members", "addresses", "employers", "my_number_cards")
+# Tables that a suite looks at beside its own.
+BESIDE = {"members": (), "addresses": ("members",), "employers": ("members",), "my_number_cards": ("members",)}
 
 
 def find(settings: Settings, as_of: date) -> list[str]:
-    """Complete drops of the register up to a day that have not landed, oldest first, by name."""
+    """Complete drops of the register up to a day that have not landed, oldest first, by name.
+
+    Raises:
+        RegisterConflictError: a day that has landed was delivered again with other content.
+    """
     settings.store.initialise()
-    for folder in incomplete_drops(settings.register, as_of):
-        log.warning("%s has no manifest yet: the drop is not complete, it will be looked for again", folder)
-    landed = {fact.name for fact in settings.store.all("register")}
-    return [drop.path.name for drop in list_drops(settings.register, as_of) if drop.path.name not in landed]
+    for drop in incomplete_drops(settings.register, as_of):
+        log.warning("%s has no manifest yet: the drop is not complete, it will be looked for again", drop.name)
+    return [drop.name for drop in list_drops(settings.register, as_of) if landed(settings.store, drop) is None]
 
 
 def stage(settings: Settings, names: list[str], as_of: date) -> dict[str, dict[str, int]]:
@@ -37,11 +42,11 @@ def stage(settings: Settings, names: list[str], as_of: date) -> dict[str, dict[s
     counts: dict[str, dict[str, int]] = {}
     for drop in _drops(settings, names, as_of):
         with recorded(settings.data, "register-stage", as_of) as record:
-            work = _work(settings, drop.path.name)
+            work = _work(settings, drop.name)
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             staged = stage_drop(drop, settings.campaign, work)
-            counts[drop.path.name] = dict(staged.rejected)
+            counts[drop.name] = staged.rejected
             record.update(rows=sum(staged.rows.values()), rejected=sum(staged.rejected.values()))
     return counts
 
@@ -55,14 +60,14 @@ def judge(settings: Settings, names: list[str], as_of: date) -> list[str]:
     warnings: list[str] = []
     for name in names:
         work = _work(settings, name)
-        tables = {table: work / f"{table}.parquet" for table in (*SUITES, "rejects")}
+        staged = StagedDrop.read(Drop(date.fromisoformat(name.removeprefix("as_of=")), settings.register / name), work)
         with recorded(settings.data, "register-gate", as_of) as record:
             for table in SUITES:
                 result = run_gate(
                     f"inbound/register_{table}",
-                    tables,
+                    {file: work / f"{file}.parquet" for file in (table, *BESIDE[table], "rejects")},
                     settings.data / "published" / "validations" / name,
-                    _parameters(settings, name, table),
+                    _parameters(settings, name, table, staged),
                 )
                 require(result)
                 warnings += [f"{name} {warning}" for warning in warnings_of(result)]
@@ -75,29 +80,31 @@ def land(settings: Settings, names: list[str], as_of: date) -> list[str]:
     landed = []
     for drop in _drops(settings, names, as_of):
         with recorded(settings.data, "register-land", as_of):
-            staged = StagedDrop.read(drop, _work(settings, drop.path.name))
+            staged = StagedDrop.read(drop, _work(settings, drop.name))
             landed.append(land_register(settings.store, staged, as_of).name)
-        shutil.rmtree(_work(settings, drop.path.name), ignore_errors=True)
+        shutil.rmtree(_work(settings, drop.name), ignore_errors=True)
     return landed
 
 
 def _drops(settings: Settings, names: list[str], as_of: date) -> list[Drop]:
-    return [drop for drop in list_drops(settings.register, as_of) if drop.path.name in names]
+    return [drop for drop in list_drops(settings.register, as_of) if drop.name in names]
 
 
 def _work(settings: Settings, name: str) -> Path:
     return settings.data / "staging" / "register" / name
 
 
-def _parameters(settings: Settings, name: str, table: str) -> dict[str, object]:
-    """The gate's parameters: row limits, and the rows of the newest full drop before this one."""
+def _parameters(settings: Settings, name: str, table: str, staged: StagedDrop) -> dict[str, object]:
+    """The gate's parameters: declared rows, row limits, and the rows of the newest full drop before this one."""
     values = settings.campaign.parameters
     before = [
         fact for fact in settings.store.all("register") if fact.name < name and fact.meta["totals"]["kind"] == "full"
     ]
     return {
+        "declared_rows": staged.rows[table],
         "max_reject_rate": values.max_reject_rate,
         "max_reject_rows_always_accepted": values.max_reject_rows_always_accepted,
-        "previous_rows": before[-1].meta["rows"][table] if before else 0,
-        "as_of": name.removeprefix("as_of="),
+        "previous_rows": before[-1].meta["rows"][table] if before else None,
+        "as_of": staged.as_of,
+        "kind": staged.kind,
     }

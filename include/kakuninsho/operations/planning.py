@@ -20,22 +20,25 @@ from kakuninsho.gates import GateResult, require, run_gate
 from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
-from kakuninsho.printer.lot_file import ClearFile, write_lot
-from kakuninsho.printer.orders import write_pull_list, write_release_order
-from kakuninsho.printer.transfer import SftpTarget, send
+from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order
+from kakuninsho.printer.sealing import load_keys
+from kakuninsho.printer.transfer import SftpTarget, send_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import Context, memory, run_models
+from kakuninsho.warehouse import Context, run_models
 
 log = logging.getLogger(__name__)
 
-# What must be built before a plan of each kind can be drafted.
+# What must be built before a plan of each kind can be drafted; staging is there already.
 MODELS = {
-    "home": ["+int_plan_pending", "int_run_context"],
-    "release": ["+int_plan_pending", "+int_release_lots", "int_run_context"],
-    "request": ["+int_plan_pending", "int_run_context"],
-    "follow_up": ["+int_follow_ups_pending", "int_run_context"],
-    "employer_list": ["+int_employer_list_lines_pending", "int_run_context"],
+    "home": ["+int_plan_pending_home,path:models/intermediate", "int_run_context"],
+    "release": [
+        "+int_plan_pending_supplementary,path:models/intermediate",
+        "+int_release_lots,path:models/intermediate",
+        "int_run_context",
+    ],
+    "follow_up": ["+int_follow_ups_pending,path:models/intermediate", "int_run_context"],
+    "employer_list": ["+int_employer_list_lines_pending,path:models/intermediate", "int_run_context"],
 }
 
 
@@ -148,19 +151,10 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     received_on = date.fromisoformat(plan.meta["received_on"])
     with recorded(settings.data, "lot-files", received_on) as record:
         lot_ids = pq.read_table(plan.table("lots"), columns=["lot_id"]).column("lot_id").to_pylist()
-        connection = memory(spill=settings.data / "tmp" / "duckdb")
-        try:
-            files = [
-                write_lot(
-                    plan, lot_id, campaign, outbox, connection=connection, plans_glob=str(store.root / "plans" / "*")
-                )
-                for lot_id in lot_ids
-            ]
-        finally:
-            connection.close()
+        files = write_lots(plan, lot_ids, campaign, outbox)
         if plan_kind(plan) == "release":
             files += _release_files(settings, plan, files, outbox)
-        record.update(files=len(files), bytes=sum(file.bytes for file in files))
+        record.update(files=len(files), bytes=sum(file.byte_count for file in files))
     return files
 
 
@@ -198,11 +192,11 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
             "the approval is void, nothing was sent"
         )
     with recorded(settings.data, "send", received_on) as record:
-        for file in files:
-            send(settings.store, file, target, received_on=received_on, plan_id=plan_id)
-        record.update(files=len(files), envelopes=sum(file.envelopes for file in files))
+        keys = load_keys(settings.keys)
+        send_all(settings.store, files, target, keys, received_on=received_on, plan_id=plan_id)
+        record.update(files=len(files), envelopes=sum(file.envelope_count or 0 for file in files))
     shutil.rmtree(settings.data / "outbox" / plan_id, ignore_errors=True)
-    return {"files": len(files), "envelopes": sum(file.envelopes for file in files)}
+    return {"files": len(files), "envelopes": sum(file.envelope_count or 0 for file in files)}
 
 
 def _gate_tables(settings: Settings, path: Path) -> dict[str, Path]:
@@ -211,6 +205,7 @@ def _gate_tables(settings: Settings, path: Path) -> dict[str, Path]:
 
 
 def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:
+    """The pull list and the release order of a posting date; the order names the hash of each lot that it releases."""
     sent = {
         str(row["lot_id"]): str(row["sha256_clear"])
         for fact in settings.store.all("transfers")
@@ -218,11 +213,20 @@ def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile
         for row in pq.read_table(fact.table("transfers")).to_pylist()
         if row["lot_id"]
     }
-    hashes = sent | {file.lot_id: file.sha256 for file in supplementary if file.lot_id}
-    return [
-        write_pull_list(plan, settings.campaign, outbox),
-        write_release_order(plan, settings.campaign, outbox, lot_hashes=hashes),
-    ]
+    sent |= {file.lot_id: file.sha256 for file in supplementary if file.lot_id}
+    released = pq.read_table(plan.table("release_lots"), filters=[("is_released", "=", True)])
+    lot_ids = {*released.column("lot_id").to_pylist(), *(file.lot_id for file in supplementary if file.lot_id)}
+    posting_date = _posting_date(plan)
+    pull_list = write_pull_list(plan, posting_date, settings.campaign, outbox)
+    order = write_release_order(
+        posting_date, {lot_id: sent[lot_id] for lot_id in lot_ids}, settings.campaign, outbox, pull_lists=(pull_list,)
+    )
+    return [pull_list, order]
+
+
+def _posting_date(plan: Fact) -> date:
+    day: date = pq.read_table(plan.table("plan"), columns=["posting_date"]).column(0)[0].as_py()
+    return day
 
 
 def home_wish(settings: Settings, as_of: date) -> PlanRequest:

@@ -125,10 +125,11 @@ def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: P
 
 
 def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
-    """Envelopes of households from int_plan_pending (rules: envelopes and lots)."""
+    """Envelopes of households from the pending certificates of this kind of plan (rules: envelopes and lots)."""
+    model = {"home": "int_plan_pending_home", "release": "int_plan_pending_supplementary"}[request.kind]
     connection.execute(
-        """
-        create temp view pending as select * from intermediate.int_plan_pending;
+        f"""
+        create temp view pending as select * from intermediate.{model};
         create temp table pieces as
         select
             lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
@@ -219,7 +220,6 @@ def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, 
 _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
     "home": _household_pieces,
     "release": _household_pieces,
-    "request": _household_pieces,
     "follow_up": _employer_pieces,
     "employer_list": _employer_pieces,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import time
@@ -44,11 +45,13 @@ def run_models(
 ) -> list[NodeResult]:
     """Write the context and run a dbt command on a selection.
 
+    Staging is made of views, so it is built once per warehouse and project, not with every selection.
+
     Args:
         store: facts to read; the warehouse file lies beside them.
         campaign: the campaign whose parameters hold.
         context: the day and run that it is done for.
-        command: dbt's command: build, run, test, seed, docs.
+        command: dbt's command: build, run, test.
         select: dbt selectors; empty means everything.
         exclude: dbt selectors to leave out; unit tests by default, which belong to the tests.
 
@@ -56,10 +59,12 @@ def run_models(
         TransformError: a node failed.
     """
     write_context(store, campaign, context)
-    return call_dbt(store.data, [*command.split(), *_option("--select", select), *_option("--exclude", exclude)])
+    if select:
+        _ensure_staging(store.data)
+    return call_dbt(store.data, [command, *_option("--select", select), *_option("--exclude", exclude)])
 
 
-def call_dbt(data: Path, arguments: list[str]) -> list[NodeResult]:
+def call_dbt(data: Path, arguments: list[str], *, write_artifacts: bool = False) -> list[NodeResult]:
     """Call dbt on the warehouse of a data folder and log a line per node.
 
     Raises:
@@ -71,17 +76,8 @@ def call_dbt(data: Path, arguments: list[str]) -> list[NodeResult]:
     os.environ["DO_NOT_TRACK"] = "1"
     (data / "tmp" / "duckdb").mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    outcome = dbtRunner().invoke(
-        [
-            *arguments,
-            "--project-dir", str(DBT_PROJECT),
-            "--profiles-dir", str(DBT_PROJECT),
-            "--target-path", str(data / "dbt" / "target"),
-            "--log-path", str(data / "dbt" / "logs"),
-            "--quiet",
-            "--no-version-check",
-        ]
-    )  # fmt: skip
+    artifacts = "--write-json" if write_artifacts else "--no-write-json"
+    outcome = dbtRunner(manifest=_manifest(data)).invoke([*arguments, *_flags(data), artifacts])
     results = [_node(result) for result in getattr(outcome.result, "results", None) or []]
     for result in results:
         level = logging.WARNING if result.status in {"warn", "fail", "error"} else logging.INFO
@@ -97,6 +93,53 @@ def call_dbt(data: Path, arguments: list[str]) -> list[NodeResult]:
     if not outcome.success:
         raise TransformError(f"dbt {arguments[0]} could not run: {_reason(outcome.exception)}")
     return results
+
+
+_MANIFESTS: dict[tuple[Path, str], Any] = {}
+
+
+def _manifest(data: Path) -> Any:
+    """The parsed project, read once per process, data folder and state of the project's files."""
+    from dbt.cli.main import dbtRunner
+
+    key = (data, _project_hash())
+    if key not in _MANIFESTS:
+        outcome = dbtRunner().invoke(["parse", *_flags(data)])
+        if not outcome.success:
+            raise TransformError(f"the dbt project cannot be read: {_reason(outcome.exception)}")
+        _MANIFESTS[key] = outcome.result
+    return _MANIFESTS[key]
+
+
+def _flags(data: Path) -> list[str]:
+    return [
+        "--project-dir", str(DBT_PROJECT),
+        "--profiles-dir", str(DBT_PROJECT),
+        "--target-path", str(data / "dbt" / "target"),
+        "--log-path", str(data / "dbt" / "logs"),
+        "--quiet",
+        "--no-version-check",
+    ]  # fmt: skip
+
+
+def _ensure_staging(data: Path) -> None:
+    mark = data / "dbt" / "staging.sha256"
+    digest = _project_hash()
+    current = mark.read_text(encoding="utf-8") if mark.is_file() and (data / "warehouse.duckdb").is_file() else ""
+    if current != digest:
+        call_dbt(data, ["run", "--select", "path:models/staging"])
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(digest, encoding="utf-8")
+
+
+def _project_hash() -> str:
+    """A hash of names, sizes and times of the project's files: which state of the models a warehouse was built by."""
+    digest = hashlib.sha256()
+    for path in sorted(DBT_PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".yml", ".csv"}:
+            stat = path.stat()
+            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _option(name: str, values: Sequence[str]) -> list[str]:
