@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -657,7 +658,7 @@ def _write(
 ) -> ClearFile:
     name = lot_file_name(campaign, lot.lot_id, totals.envelope_count)
     out_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = out_dir / f".{name}.part"
+    unfinished = out_dir / f".{name}.{os.getpid()}.part"  # two processes may write the same lot
     enclosures = counts_text(totals.enclosures)
     first, last = (
         control_number(sequence) if sequence is not None else ""

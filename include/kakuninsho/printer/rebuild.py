@@ -18,8 +18,9 @@ class RebuildError(RuntimeError):
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A lot made again. `sent` and `made` are SHA-256 of the clear bytes; `kept` that of the copy kept when it was sent,
-    null when the copy was deleted by retention.
+    """A lot made again: `sent` and `made` are SHA-256 of the clear bytes.
+
+    `kept` is that of the copy kept when it was sent; none when retention has deleted it.
     """
 
     lot_id: str
