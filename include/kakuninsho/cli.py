@@ -124,6 +124,20 @@ def down(data: Data = Path("var/season")) -> None:
     console.print(f"止めました (stopped): {', '.join(stopped)}" if stopped else "動いていません (nothing runs)")
 
 
+@app.command()
+def docs(data: Data = Path("var/season")) -> None:
+    """説明書の入口を <data>/published/docs/ に作る (dbt docs, validation reports, ledger)."""
+    from kakuninsho import docs_site
+    from kakuninsho.warehouse import TransformError
+
+    try:
+        page = docs_site.build(_settings(data))
+    except TransformError as error:
+        errors.print(f"[bold red]中止[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    console.print(f"{page}", highlight=False, soft_wrap=True)
+
+
 def _add_groups() -> None:
     from kakuninsho.register.commands import app as register_commands
 
