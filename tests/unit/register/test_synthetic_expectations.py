@@ -192,8 +192,8 @@ def test_dispositions_are_named_after_their_reasons(staged: tuple[Path, Path]) -
     assert len(found) == 17
 
 
-@pytest.mark.parametrize("day", ["2025-05-31", "2025-09-17", "2025-10-31"])
-def test_later_drops_pass_the_reader_too(day: str, tmp_path: Path, campaign: Campaign) -> None:
+def test_later_drops_pass_the_reader_too(tmp_path: Path, campaign: Campaign) -> None:
     generate(20_000, 11, tmp_path / "register", campaign)
-    result = stage_drop(drop_at(tmp_path / "register" / f"as_of={day}"), campaign, tmp_path / "staged")
-    assert result.rejected["members"] <= 20
+    for day in ("2025-05-31", "2025-09-19", "2025-10-31"):
+        result = stage_drop(drop_at(tmp_path / "register" / f"as_of={day}"), campaign, tmp_path / day)
+        assert result.rejected["members"] <= 20
