@@ -61,6 +61,8 @@ def build(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.store.initialise()
     _dbt_docs(settings, folder / "dbt.html")
+    if (settings.data / "summary.json").exists():
+        shutil.copyfile(settings.data / "summary.json", folder / "summary.json")
     page = folder / "index.html"
     reports = find_reports(settings.data / "published" / "validations")
     page.write_text(render(settings, reports, folder), encoding="utf-8")
@@ -111,7 +113,7 @@ def render(settings: Settings, reports: Iterable[Report], folder: Path) -> str:
             '<h2>データ <span class="lang" lang="en">data</span></h2>',
             '<p><a href="dbt.html">dbt docs: 表・列の説明と系統図</a> '
             '<span class="lang" lang="en">every table and column, and the lineage</span></p>',
-            *_summary(settings.data / "summary.json", folder),
+            *_summary(settings.data / "summary.json"),
             '<h2>検査報告 <span class="lang" lang="en">validation reports</span></h2>',
             "<table><thead><tr><th>対象</th><th>検査</th><th>結果</th></tr></thead><tbody>",
             *(rows or ['<tr><td colspan="3">まだありません (none yet)</td></tr>']),
@@ -125,7 +127,7 @@ def _day(store: FactStore) -> str:
     return f"最新の事実 (newest fact): {day}" if day else "まだ何も取り込まれていません (no facts yet)"
 
 
-def _summary(file: Path, folder: Path) -> list[str]:
+def _summary(file: Path) -> list[str]:
     heading = '<h2>台帳 <span class="lang" lang="en">ledger</span></h2>'
     if not file.exists():
         return [heading, "<p>年度の要約はまだありません (no summary yet: <code>make season</code> writes it)</p>"]
@@ -137,7 +139,7 @@ def _summary(file: Path, folder: Path) -> list[str]:
     ]
     return [
         heading,
-        f'<p><a href="{escape(_relative(file, folder))}">summary.json</a></p>',
+        '<p><a href="summary.json">summary.json</a></p>',
         "<table><thead><tr><th>恒等式</th><th>左辺</th><th>右辺</th><th>差</th></tr></thead><tbody>",
         *rows,
         "</tbody></table>",

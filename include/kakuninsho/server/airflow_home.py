@@ -16,6 +16,7 @@ from kakuninsho.server.people import simple_users, write_private
 from kakuninsho.settings import Settings
 
 AIRFLOW = (sys.executable, "-m", "airflow")
+SQLITE_ARGUMENTS = "kakuninsho.server.sqlite.CONNECT_ARGUMENTS"
 HOST = "127.0.0.1"  # the simple access control is for one machine
 
 
@@ -68,6 +69,8 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": SQLITE_ARGUMENTS,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": SQLITE_ARGUMENTS,
         "PYTHONUNBUFFERED": "1",
     }
 

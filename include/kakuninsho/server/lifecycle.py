@@ -29,7 +29,7 @@ from kakuninsho.settings import Settings
 
 DEFAULT_PORT = 8080
 READY_SECONDS = 180.0
-# In the order in which they start; they stop the other way round, so that no task is begun that cannot end.
+# In the order in which they start: the scheduler last, when those that its tasks talk to are there.
 COMPONENTS = {
     "api-server": ("api-server",),
     "dag-processor": ("dag-processor",),
@@ -122,8 +122,12 @@ def up(data: Path, wanted: Beginning, *, port: int, tell: Tell) -> Running:
 
 
 def down(data: Path) -> list[str]:
-    """Stop the processes that `up` started on a data folder; returns the names of those that ran."""
-    return stop(list(reversed(_processes(data / "run"))))
+    """Stop the processes that `up` started on a data folder; returns the names of those that ran.
+
+    The scheduler first: its tasks end while those that they talk to are still there.
+    """
+    *others, scheduler = _processes(data / "run")
+    return [*stop([scheduler]), *stop(others)]
 
 
 def _processes(run: Path) -> list[Process]:

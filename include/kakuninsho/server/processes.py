@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-STOP_SECONDS = 30.0
+STOP_SECONDS = 40.0
+CHILD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,34 +71,25 @@ class Process:
 
 
 def stop(processes: Sequence[Process], *, seconds: float = STOP_SECONDS) -> list[str]:
-    """Stop processes in the given order with everything that they started; returns the names of those that ran.
+    """Stop processes together, with everything that they started; returns the names of those that ran.
 
     Each is asked to end first and ended after `seconds`.
     """
-    stopped = []
-    for process in processes:
-        running = process.find()
-        if running is not None:
-            stopped.append(process.name)
-            _end(running, seconds)
-        process.mark.unlink(missing_ok=True)
-    return stopped
-
-
-def _end(process: psutil.Process, seconds: float) -> None:
-    family = _family(process)
-    try:
-        process.terminate()
-    except psutil.NoSuchProcess:
-        return
-    deadline = time.monotonic() + seconds
-    alive = _wait([process], deadline)
-    # Children that the process has started while it ended belong to it as well.
-    for child in {*family, *(member for parent in alive for member in _family(parent))}:
+    running = {process: found for process in processes if (found := process.find())}
+    family = [child for parent in running.values() for child in _family(parent)]
+    for parent in running.values():
+        _ask(parent, "terminate")
+    alive = _wait([*running.values()], seconds)
+    # What a process started may outlive it, or have been started since.
+    family = list({*family, *(child for parent in alive for child in _family(parent))})
+    for child in family:
         _ask(child, "terminate")
-    for rest in _wait([*alive, *family], max(deadline, time.monotonic() + 3)):
+    for rest in _wait([*alive, *family], CHILD_SECONDS):
         _ask(rest, "kill")
-    psutil.wait_procs([*alive, *family], timeout=3)
+    _wait([*alive, *family], CHILD_SECONDS)
+    for process in processes:
+        process.mark.unlink(missing_ok=True)
+    return [process.name for process in running]
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
@@ -113,6 +104,6 @@ def _ask(process: psutil.Process, verb: str) -> None:
         getattr(process, verb)()
 
 
-def _wait(processes: list[psutil.Process], deadline: float) -> list[psutil.Process]:
-    _, alive = psutil.wait_procs(processes, timeout=max(0.0, deadline - time.monotonic()))
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
     return list(alive)

@@ -1,0 +1,63 @@
+"""People, passwords and secrets of an installation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kakuninsho.server.airflow_home import new_secrets
+from kakuninsho.server.compose_env import main, render
+from kakuninsho.server.people import PASSWORD_LENGTH, PEOPLE, ensure_passwords, simple_users
+from kakuninsho.server.roles import ROLES
+
+COMPOSE = Path(__file__).parents[3] / "docker-compose.yaml"
+
+
+def test_passwords_are_made_once_and_differ(tmp_path: Path) -> None:
+    made, is_new = ensure_passwords(tmp_path / "airflow" / "passwords.json")
+    again, is_new_again = ensure_passwords(tmp_path / "airflow" / "passwords.json")
+    assert (is_new, is_new_again) == (True, False)
+    assert again == made
+    assert len(set(made.values())) == len(PEOPLE)
+    assert {len(password) for password in made.values()} == {PASSWORD_LENGTH}
+
+
+def test_password_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    ensure_passwords(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_person_who_is_new_gets_a_password_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    file.write_text(json.dumps({"operator": "kept"}), encoding="utf-8")
+    passwords, is_new = ensure_passwords(file)
+    assert is_new
+    assert passwords["operator"] == "kept"
+    assert set(passwords) == {person.name for person in PEOPLE}
+
+
+def test_two_approvers_may_answer_and_the_analyst_only_reads() -> None:
+    assert simple_users() == "operator:op,approver1:user,approver2:user,analyst:viewer"
+    assert ROLES == {"op": "Op", "user": "Approver", "viewer": "Viewer"}
+
+
+def test_each_installation_has_its_own_secrets() -> None:
+    first, second = new_secrets(), new_secrets()
+    assert set(first) == set(second)
+    assert not set(first.values()) & set(second.values())
+
+
+def test_environment_file_has_every_variable_that_compose_insists_on(tmp_path: Path) -> None:
+    text = COMPOSE.read_text(encoding="utf-8")
+    wanted = {part.split(":?")[0] for part in text.split("${")[1:] if ":?" in part.split("}")[0]}
+    assert wanted == {line.split("=")[0] for line in render().splitlines()}
+
+
+def test_environment_file_is_private_and_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert main(file) == 0
+    first = file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert main(file) == 1
+    assert file.read_text(encoding="utf-8") == first
