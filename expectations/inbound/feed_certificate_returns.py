@@ -32,7 +32,8 @@ SUITE = Suite(
             "certificate_returns: certificate_id",
             rows(
                 "select 1 from {batch} where certificate_id is not null"
-                " and not (is_control_number(left(certificate_id, 11)) and regexp_full_match(substr(certificate_id, 12), '-[1-9][0-9]?'))"
+                " and not (is_control_number(left(certificate_id, 11))"
+                " and regexp_full_match(substr(certificate_id, 12), '-[1-9][0-9]?'))"
             ),
         ),
         Rule(
