@@ -15,7 +15,9 @@ from kakuninsho.warehouse import published
 REGISTER_COUNTS = """
     select disposition, reason_code, count(*) from marts.fct_member_dispositions group by all order by all
 """
-WAVES = "select wave_key, planned, pulled, posted, returned from marts.fct_waves order by wave_key"
+WAVES = """
+    select wave_key, planned_count, pulled_count, posted_count, returned_count from marts.fct_waves order by wave_key
+"""
 FOLLOW_UPS = """
     select run_on::varchar, outcome, count(*) from marts.fct_employer_follow_ups group by all order by all
 """
@@ -69,9 +71,7 @@ def write_summary(settings: Settings) -> dict[str, Any]:
 
 _EMPLOYER_LISTS = "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
 _FIRST_PLAN_ENVELOPES = """
-    select count(*) from marts.fct_envelopes as envelopes
-    join marts.fct_lots as lots using (lot_id)
-    where lots.kind = 'home' and not envelopes.is_reprint and envelopes.status != 'replaced'
+    select count(*) from marts.fct_envelopes where lot_kind = 'home' and replaces_envelope_id is null
 """
 
 

@@ -67,7 +67,7 @@ def replay(
         if register is None:
             _make_register(settings, outside / "core", members, seed, console)
         with (
-            running_sandbox(outside, seed=seed, arguments=sandbox_arguments) as sandbox,
+            running_sandbox(outside, seed=seed, arguments=("--acknowledge", "daily", *sandbox_arguments)) as sandbox,
             open_log(data) as log_file,
         ):
             _play(Season(settings, sandbox, log_file=log_file), console, until)

@@ -77,7 +77,10 @@ def call_dbt(data: Path, arguments: list[str], *, write_artifacts: bool = False)
     (data / "tmp" / "duckdb").mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     artifacts = "--write-json" if write_artifacts else "--no-write-json"
-    outcome = dbtRunner(manifest=_manifest(data)).invoke([*arguments, *_flags(data), artifacts])
+    try:
+        outcome = dbtRunner(manifest=_manifest(data)).invoke([*arguments, *_flags(data), artifacts])
+    finally:
+        _close()
     results = [_node(result) for result in getattr(outcome.result, "results", None) or []]
     for result in results:
         level = logging.WARNING if result.status in {"warn", "fail", "error"} else logging.INFO
@@ -120,6 +123,13 @@ def _flags(data: Path) -> list[str]:
         "--quiet",
         "--no-version-check",
     ]  # fmt: skip
+
+
+def _close() -> None:
+    """Close the warehouse file: open within one call of dbt (reopening it per node costs as much as the work)."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
 
 
 def _ensure_staging(data: Path) -> None:
