@@ -717,8 +717,8 @@ def _write(
 def read_back(clear: Path, out_dir: Path) -> dict[str, Path]:
     """Read a clear lot file as the printer would, into one Parquet per record type, for the gate that judges it.
 
-    Columns are the contract's fields, all text as in the file, and `line_number` from 1. Types that the file does not
-    have get a file without rows.
+    Columns are the contract's fields, all text as in the file, and `file_line` (BIGINT, from 1). Types that the
+    file does not have get a file without rows.
 
     Raises:
         LotFileError: the file is not CP932, or a record has not the number of fields of its type.
@@ -738,7 +738,7 @@ def read_back(clear: Path, out_dir: Path) -> dict[str, Path]:
         with memory(limit="1GB", spill=out_dir / ".spill") as connection:
             connection.execute(
                 f"""create temp table records as
-                select row_number() over () as line_number, * from read_csv('{utf8}', header = false, delim = ',',
+                select row_number() over () as file_line, * from read_csv('{utf8}', header = false, delim = ',',
                     quote = '"', escape = '"', null_padding = true, allow_quoted_nulls = false,
                     strict_mode = true, auto_detect = false, parallel = false, columns = {columns})"""
             )
@@ -762,7 +762,7 @@ def read_back(clear: Path, out_dir: Path) -> dict[str, Path]:
                 select = ", ".join(f"c{index} as {name}" for index, name in enumerate(names))
                 written[kind] = out_dir / f"{kind}.parquet"
                 connection.execute(
-                    f"""copy (select line_number, {select} from records where c0 = '{kind}' order by line_number)
+                    f"""copy (select file_line, {select} from records where c0 = '{kind}' order by file_line)
                     to '{written[kind]}' (format parquet)"""
                 )
     except UnicodeDecodeError:
