@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -131,6 +131,18 @@ def _writer(path: Path, schema: pa.Schema, form: Format) -> pq.ParquetWriter | p
     if form == "csv":
         return pacsv.CSVWriter(path, schema, write_options=pacsv.WriteOptions(quoting_style="needed"))
     return pq.ParquetWriter(path, schema, compression="snappy")
+
+
+def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in groups of one size: how DuckDB cuts its batches must not show in the bytes of a file."""
+    held = schema.empty_table()
+    for batch in batches:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch], schema)])
+        while held.num_rows >= _ROWS_PER_GROUP:
+            yield held.slice(0, _ROWS_PER_GROUP).combine_chunks()
+            held = held.slice(_ROWS_PER_GROUP)
+    if held.num_rows:
+        yield held.combine_chunks()
 
 
 @dataclass
@@ -273,11 +285,15 @@ class _Run:
             _keep_order(cursor)
             schema = cursor.execute(head).to_arrow_table().schema
             with _writer(path, schema, self.format) as writer:
-                for query in (head, body, tail):
-                    for batch in cursor.execute(query).to_arrow_reader(_ROWS_PER_GROUP):
-                        writer.write_batch(batch)
-                        rows += batch.num_rows
+                for table in _evenly(self._batches(cursor, head, body, tail), schema):
+                    writer.write_table(table)
+                    rows += table.num_rows
         return rows, sha256_of(path)
+
+    @staticmethod
+    def _batches(cursor: duckdb.DuckDBPyConnection, *queries: str) -> Iterator[pa.RecordBatch]:
+        for query in queries:
+            yield from cursor.execute(query).to_arrow_reader(_ROWS_PER_GROUP)
 
     @staticmethod
     def _valid(day: date, since: date | None) -> str:
