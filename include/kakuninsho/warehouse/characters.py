@@ -64,18 +64,18 @@ def _macro(name: str, comment: str, body: str) -> str:
 
 def _postal_code_macro() -> str:
     table = postal_code_characters()
-    pairs = {character: digits for character, digits in table.items() if len(digits) > 1}
-    single = {character: digits for character, digits in table.items() if len(digits) == 1}
-    removed = [character for character, digits in table.items() if not digits]
+    # ⑩ to ㊿ first get their tens in front; then every character stands for its last digit, or for none.
+    expression = "{{ postal_code }}"
+    for tens in sorted({digits[0] for digits in table.values() if len(digits) == 2}):
+        group = [character for character, digits in table.items() if len(digits) == 2 and digits[0] == tens]
+        expression = f"regexp_replace({expression}, '([{character_class(group)}])', '{tens}\\1', 'g')"
     # translate() drops what has no counterpart: the hyphens come last.
-    given = "".join([*single, *removed])
-    expression = f"translate({{{{ postal_code }}}}, '{given}', '{''.join(single.values())}')"
-    for character, digits in pairs.items():
-        expression = f"replace({expression}, '{character}', '{digits}')"
+    given = sorted(table, key=lambda character: not table[character])
+    last_digits = "".join(table[character][-1:] for character in given)
     return _macro(
         "nfkc_postal_code(postal_code)",
         "A postal code after NFKC and the removal of hyphens, as far as digits and hyphens go.",
-        expression,
+        f"translate({expression}, '{''.join(given)}', '{last_digits}')",
     )
 
 

@@ -25,7 +25,7 @@ campaign as (
 open_households as (
     select distinct household_key
     from judged
-    where line is null or line_after_release is null
+    where matched_line is null or line_after_release is null
 ),
 
 open_addresses as (
@@ -82,7 +82,7 @@ with_address as (
 with_line as (
     select
         *,
-        coalesce(line, {{ first_line(lines) }}) as final_line,
+        coalesce(matched_line, {{ first_line(lines) }}) as final_line,
         coalesce(line_after_release, {{ first_line(lines) }}) as open_line
     from with_address
 ),
@@ -91,7 +91,7 @@ with_effective_line as (
     select
         *,
         case
-            when is_released and line is null and final_line >= 9 then {{ first_line(lines, after='final_line') }}
+            when is_released and matched_line is null and final_line >= 9 then {{ first_line(lines, after='final_line') }}
             else open_line
         end as effective_line,
         -- Whom the rules exclude stays excluded for the rule's own reason.

@@ -130,7 +130,7 @@ with_usability as (
 judged as (
     select
         *,
-        {{ first_line(lines) }} as line
+        {{ first_line(lines) }} as matched_line
     from with_usability
 ),
 
@@ -138,14 +138,14 @@ final as (
     select
         judged.member_key,
         judged.household_key,
-        judged.line::tinyint as line,
+        judged.matched_line::tinyint as matched_line,
         -- A released hold runs through the lines after it again (rules: what becomes of each row).
         case
             when
-                (judged.line = 4 and decisions.releases_protection)
-                or (judged.line in (5, 6, 7) and decisions.is_released)
-                then {{ first_line(lines, after='judged.line') }}
-            else judged.line
+                (judged.matched_line = 4 and decisions.releases_protection)
+                or (judged.matched_line in (5, 6, 7) and decisions.is_released)
+                then {{ first_line(lines, after='judged.matched_line') }}
+            else judged.matched_line
         end::tinyint as line_after_release,
         coalesce(decisions.is_released, false) as is_released,
         coalesce(decisions.is_excluded, false) as is_excluded_by_person,

@@ -3,8 +3,7 @@ with source as (
 ),
 
 final as (
-    select
-        run_on
+    select run_on
     from source
 )
 
