@@ -72,6 +72,8 @@ judged as (
                 then 'reached_75'
         end as closed_reason_code,
         case
+            -- The closing run is the last that makes bundles; what comes back after it is handed out at the desk.
+            when due.run_on > campaign.closing_follow_up_on then 'returned_after_closing'
             when members.member_key is null or insured.member_key is null then 'row_missing'
             when insured.enrolment = 'voluntary' then 'household_voluntary'
             when employers.employer_key is null then 'employer_unknown'
