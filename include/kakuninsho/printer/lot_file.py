@@ -199,8 +199,9 @@ def _literal(value: object) -> str:
     return f"date '{value}'" if isinstance(value, date) else str(value)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
-    connection.execute(f"insert into {table} values ({', '.join(_literal(value) for value in values)})")
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[object, ...]]) -> None:
+    values = ", ".join(f"({', '.join(_literal(value) for value in row)})" for row in rows)
+    connection.execute(f"insert into {table} values {values}")
 
 
 _ENVELOPE_COLUMNS = """control_number varchar, bundle_control_number varchar, position_in_lot bigint, place bigint,
@@ -381,14 +382,17 @@ def _samples(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> No
     place = [lot.insurer_name, *SAMPLE_ADDRESS.values()]
     person = [SAMPLE_NUMBER, SAMPLE_SUFFIX, SAMPLE_NAME]
     days = [date(1980, 1, 1), date(2020, 4, 1), lot.posting_date, lot.posting_date]
-    for number, position in samples:
-        if lot.lot_kind == "employer_list":
-            _insert(connection, "lot_lists", number, position, True, SAMPLE_SYMBOL, *place, 1, weight, postage)
-            _insert(connection, "lot_lines", number, position, 1, *person)
-            continue
-        _insert(connection, "lot_envelopes", number, "", position, 0, True, 1, 1, False, *place, 1, weight, postage)
-        who = (SAMPLE_SYMBOL, *person, SAMPLE_KANA, "male")
-        _insert(connection, "lot_certificates", number, position, 1, 1, True, *who, *days, lot.prefecture)
+    if lot.lot_kind == "employer_list":
+        lists = [(*key, True, SAMPLE_SYMBOL, *place, 1, weight, postage) for key in samples]
+        _insert(connection, "lot_lists", lists)
+        _insert(connection, "lot_lines", [(*key, 1, *person) for key in samples])
+        return
+    envelopes = [
+        (number, "", position, 0, True, 1, 1, False, *place, 1, weight, postage) for number, position in samples
+    ]
+    who = (SAMPLE_SYMBOL, *person, SAMPLE_KANA, "male")
+    _insert(connection, "lot_envelopes", envelopes)
+    _insert(connection, "lot_certificates", [(*key, 1, 1, True, *who, *days, lot.prefecture) for key in samples])
 
 
 # --- totals ----------------------------------------------------------------------------------------
@@ -412,19 +416,29 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
+def _counts(connection: duckdb.DuckDBPyConnection, queries: dict[str, str]) -> dict[str, int]:
+    """Counts by name, all in one statement: for small lots planning statements is most of the work."""
+    row = connection.execute("select " + ", ".join(f"({query})" for query in queries.values())).fetchall()[0]
+    return {name: int(count or 0) for name, count in zip(queries, row, strict=True)}
+
+
 def _totals(connection: duckdb.DuckDBPyConnection, lot: _Lot) -> _Totals:
     """Totals of the records, counted from the records themselves."""
-    envelopes = _count(connection, "select count(*) from lot_envelopes where bundle_control_number = ''")
-    packets = _count(connection, "select count(*) from lot_envelopes where bundle_control_number <> ''")
-    bundles = _count(connection, "select count(*) from lot_bundles")
-    lists = _count(connection, "select count(*) from lot_lists")
-    certificates = _count(connection, "select count(*) from lot_certificates")
-    lines = _count(connection, "select count(*) from lot_lines")
-    samples = _count(
+    counted = _counts(
         connection,
-        """select (select count(*) from lot_envelopes where is_sample)
-            + (select count(*) from lot_lists where is_sample)""",
+        {
+            "envelopes": "select count(*) from lot_envelopes where bundle_control_number = ''",
+            "packets": "select count(*) from lot_envelopes where bundle_control_number <> ''",
+            "bundles": "select count(*) from lot_bundles",
+            "lists": "select count(*) from lot_lists",
+            "certificates": "select count(*) from lot_certificates",
+            "lines": "select count(*) from lot_lines",
+            "sample_envelopes": "select count(*) from lot_envelopes where is_sample",
+            "sample_lists": "select count(*) from lot_lists where is_sample",
+        },
     )
+    envelopes, packets, bundles = counted["envelopes"], counted["packets"], counted["bundles"]
+    lists, certificates, lines = counted["lists"], counted["certificates"], counted["lines"]
     sums = connection.execute(
         """select sum(weight_g), sum(postage_yen)::bigint from (
             select weight_g, postage_yen from lot_envelopes union all
@@ -445,7 +459,7 @@ def _totals(connection: duckdb.DuckDBPyConnection, lot: _Lot) -> _Totals:
     return _Totals(
         record_count=2 + envelopes + packets + bundles + lists + certificates + lines,
         envelope_count=envelopes + bundles + lists,
-        sample_count=samples,
+        sample_count=counted["sample_envelopes"] + counted["sample_lists"],
         packet_count=packets,
         certificate_count=certificates,
         list_line_count=lines,
@@ -514,10 +528,7 @@ def _check_totals(connection: duckdb.DuckDBPyConnection, lot: _Lot, totals: _Tot
             for table, column, record_type in _TEXTS
         },
     }
-    for what, query in checks.items():
-        found = _count(connection, query)
-        if found:
-            problems.append(f"{found} {what}")
+    problems += [f"{found} {what}" for what, found in _counts(connection, checks).items() if found]
     if problems:
         raise LotFileError(
             f"lot {lot.lot_id}: the file is not written (contract printer/v1). "
@@ -750,6 +761,12 @@ def read_back(clear: Path, out_dir: Path) -> dict[str, Path]:
             )
             if unknown:
                 raise LotFileError(f"{clear.name}: {unknown} records of a type that the contract does not have")
+            ends = connection.execute("select arg_min(c0, file_line), arg_max(c0, file_line) from records").fetchone()
+            counts = _counts(
+                connection, {kind: f"select count(*) from records where c0 = '{kind}'" for kind in ("H", "T")}
+            )
+            if ends != ("H", "T") or set(counts.values()) != {1}:
+                raise LotFileError(f"{clear.name} does not begin with its one header and end with its one trailer")
             for kind in RECORD_TYPES:
                 names = [item["name"] for item in record_fields(kind)]
                 last, beyond = f"c{len(names) - 1}", f"c{len(names)}"

@@ -118,5 +118,5 @@ def test_bundle_shows_its_packets_and_a_list_its_lines_without_more_than_the_nam
 def test_damaged_lot_file_has_no_proof(tmp_path):
     damaged = tmp_path / NAMES["lot"]
     damaged.write_bytes((SAMPLES / NAMES["lot"]).read_bytes()[:500])
-    with pytest.raises((LotFileError, IndexError)):
+    with pytest.raises(LotFileError):
         make_proof(damaged, tmp_path / "out")

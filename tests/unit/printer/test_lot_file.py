@@ -272,6 +272,8 @@ def test_lot_read_back_is_what_was_written(store, out, tmp_path):
         (lambda raw: raw.replace(b',"insured"', b"", 1), "number of fields"),
         (lambda raw: raw.replace(b'"4","5","2"', b'"4","5","2","6"', 1), "1 H records with another number of fields"),
         (lambda raw: raw.replace(b'"E"', b'"X"', 1), "does not have"),
+        (lambda raw: raw[: raw.index(b'"T"')], "header and end with its one trailer"),
+        (lambda raw: raw * 2, "header and end with its one trailer"),
         (lambda raw: raw.replace(b"\xfb\xfc", b"\x85\xff", 1), "not CP932"),
         (lambda raw: raw.replace(b'"', b"", 1), "quoted CSV|records were read|does not have"),
     ],
