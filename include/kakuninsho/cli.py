@@ -78,7 +78,7 @@ def ledger(
             errors.print(f"no facts under {data}")
             raise typer.Exit(1)
         try:
-            publishing.publish(settings, day, force=True)
+            publishing.publish(settings, day, thorough=True)
         except TransformError as error:
             errors.print(str(error), highlight=False)
     rows = summarise(settings)["ledger"]

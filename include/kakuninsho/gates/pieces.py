@@ -17,6 +17,7 @@ WHAT_TO_DO_JA = "この計画は確定も送付もしていません。原因を
 
 PARAMETERS = (
     Parameter("highest_sequence_before", "the highest control number ever given before this plan", required=True),
+    Parameter("declared_rows", "rows that the draft counted; 0 lets a plan without certificates of its own pass"),
     Parameter("lot_size", "pieces in a lot at most, samples included", from_campaign=True),
     Parameter("seed_households_per_lot", "samples in each lot", from_campaign=True),
     Parameter("certificates_per_envelope", "certificates in an envelope at most", from_campaign=True),

@@ -11,12 +11,10 @@ from kakuninsho.facts.schemas import FEEDS
 from kakuninsho.facts.store import sha256_of
 from kakuninsho.feeds import StagedFeed, land_feed, stage_feed
 from kakuninsho.gates import require, run_gate
-from kakuninsho.operations.planning import warnings_of
 from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import SftpTarget, fetch_answers
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import memory
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ def judge_and_stage(settings: Settings, files: list[tuple[str, str]], folder: Pa
             ]
             result = run_gate(
                 f"inbound/feed_{feed}",
-                {table: _together(work / feed, table) for table in FEEDS[feed]},
+                {table: work / feed / "*" / f"{table}.parquet" for table in FEEDS[feed]},
                 settings.data / "published" / "validations" / f"feeds-{as_of}",
                 {
                     "declared_rows": sum(item.declared_rows for item in staged),
@@ -92,7 +90,7 @@ def judge_and_stage(settings: Settings, files: list[tuple[str, str]], folder: Pa
                 },
             )
             require(result)
-            warnings += [f"{feed} {warning}" for warning in warnings_of(result)]
+            warnings += [f"{feed} {finding}" for finding in result.warnings]
             record.update(files=len(staged), rows=sum(item.declared_rows for item in staged))
     return warnings
 
@@ -105,14 +103,3 @@ def land(settings: Settings, files: list[tuple[str, str]], as_of: date) -> list[
     ]
     shutil.rmtree(work, ignore_errors=True)
     return landed
-
-
-def _together(folder: Path, table: str) -> Path:
-    """One Parquet file of the staged files of a feed, for its gate to judge in one go."""
-    target = folder / f"{table}.parquet"
-    connection = memory()
-    try:
-        connection.execute(f"copy (from read_parquet('{folder}/*/{table}.parquet')) to '{target}' (format parquet)")
-    finally:
-        connection.close()
-    return target

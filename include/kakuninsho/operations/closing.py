@@ -28,7 +28,7 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
     planning.draft(settings, wish)
     planning.judge(settings, wish)
     planning.freeze(settings, wish)
-    publishing.publish(settings, as_of)
+    publishing.publish(settings, as_of, thorough=True)
     summary = write_summary(settings)
     with published(settings.data) as connection:
         unserved = dict(

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 
 from kakuninsho.gates import require, run_gate
-from kakuninsho.operations.planning import warnings_of
 from kakuninsho.register.drops import Drop, incomplete_drops, list_drops
 from kakuninsho.register.landing import StagedDrop, land_register, landed, stage_drop
 from kakuninsho.runs import recorded
@@ -70,7 +69,7 @@ def judge(settings: Settings, names: list[str], as_of: date) -> list[str]:
                     _parameters(settings, name, table, staged),
                 )
                 require(result)
-                warnings += [f"{name} {warning}" for warning in warnings_of(result)]
+                warnings += [f"{name} {finding}" for finding in result.warnings]
             record["warnings"] = len(warnings)
     return warnings
 

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from kakuninsho.facts.store import Fact
-from kakuninsho.gates import GateResult, require, run_gate
+from kakuninsho.gates import load_suite, require, run_gate
+from kakuninsho.gates.lot_files import write_file_counts
 from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
@@ -96,34 +97,25 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
     if settings.store.find("plans", wish.plan_id) is not None:
         return []
     path = candidate_path(settings.store, wish.plan_id)
-    drafted = Draft.read(path)
-    if not drafted.totals["envelope_count"]:
-        return ["この計画には発送物がありません (nothing to send in this plan)"]
+    totals = Draft.read(path).totals
+    if wish.kind in {"follow_up", "employer_list"} and not totals["row_count"]:
+        return ["この計画には対象がありません (nobody in this plan)"]
     suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
         wish.kind, "outbound/plan_lots"
     )
-    values = settings.campaign.parameters
+    parameters: dict[str, Any] = {"highest_sequence_before": totals["highest_sequence_before"]}
+    if wish.kind == "release":
+        # A posting date with nothing but pulls, or nothing at all to change, has no certificate of its own.
+        parameters["declared_rows"] = totals["certificate_count"]
     with recorded(settings.data, f"gate-{wish.kind}", wish.as_of) as record:
-        result = run_gate(
-            suite,
-            _gate_tables(settings, path),
-            settings.data / "published" / "validations" / wish.plan_id,
-            {
-                "certificates_per_envelope": values.certificates_per_envelope,
-                "lot_size": values.lot_size,
-                "seed_households_per_lot": values.seed_households_per_lot,
-                "min_days_valid": values.min_days_valid,
-                "highest_sequence_before": drafted.totals["highest_sequence_before"],
-            },
-        )
+        result = run_gate(suite, _gate_tables(suite, path), _reports(settings, wish.plan_id), parameters)
         record["warnings"] = len(result.warnings)
     require(result)
-    return warnings_of(result)
+    return [str(finding) for finding in result.warnings]
 
 
-def warnings_of(result: GateResult) -> list[str]:
-    """The warnings of a gate as lines for the approvers: what and how many, no values."""
-    return [f"{finding.description}: {finding.count}" for finding in result.warnings]
+def _reports(settings: Settings, name: str) -> Path:
+    return settings.data / "published" / "validations" / name
 
 
 def freeze(settings: Settings, wish: PlanRequest) -> str:
@@ -134,7 +126,13 @@ def freeze(settings: Settings, wish: PlanRequest) -> str:
 
 def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
     """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name."""
-    return {file.name: file.sha256 for file in clear_files(settings, plan_id)}
+    files = clear_files(settings, plan_id)
+    if any(file.lot_id for file in files):
+        outbox = settings.data / "outbox" / plan_id
+        counts = write_file_counts(files, outbox / "files.parquet")
+        lots = settings.store.get("plans", plan_id).table("lots")
+        require(run_gate("outbound/lot_file", {"files": counts, "lots": lots}, _reports(settings, plan_id)))
+    return {file.name: file.sha256 for file in files}
 
 
 def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
@@ -199,9 +197,14 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
     return {"files": len(files), "envelopes": sum(file.envelope_count or 0 for file in files)}
 
 
-def _gate_tables(settings: Settings, path: Path) -> dict[str, Path]:
-    tables = ["plan", "lots", "envelopes", "certificates", "seed_pieces", "pulls", "follow_ups", "list_lines"]
-    return {name: path / f"{name}.parquet" for name in tables}
+def _gate_tables(suite: str, path: Path) -> dict[str, Path]:
+    known = load_suite(suite)
+    beside = [table for table in ("plan", "protected", "voluntary", "at_employer") if table in known.optional_tables]
+    return {
+        table: path / f"{table}.parquet"
+        for table in (*known.tables, *beside)
+        if (path / f"{table}.parquet").is_file()
+    }
 
 
 def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
 from datetime import date
@@ -34,32 +35,45 @@ def facts_fingerprint(store: FactStore, as_of: date) -> str:
 def is_current(settings: Settings) -> bool:
     """Whether the published copy is of all facts that there are."""
     day = newest_fact_on(settings.store)
-    mark = settings.data / "published" / "fingerprint.txt"
-    return day is None or (
-        mark.is_file() and mark.read_text(encoding="utf-8") == facts_fingerprint(settings.store, day)
-    )
+    return day is None or _published(settings).get("facts") == facts_fingerprint(settings.store, day)
 
 
-def publish(settings: Settings, as_of: date, *, force: bool = False) -> bool:
+def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
     """Build and test every model and replace the published copy, while the caller holds the warehouse's slot.
 
-    Returns False when the same facts have been published for this day already.
+    The ledger and the invariants of the mailing are tested each time; the tests of single columns as well when it is
+    the first publication of a month, or when asked for (`thorough`). Returns False, unless thorough, when the same
+    facts have been published for this day already.
 
     Raises:
         TransformError: a model or test fails; the copy that was published before stays.
     """
     settings.store.initialise()
     fingerprint = facts_fingerprint(settings.store, as_of)
-    mark = settings.data / "published" / "fingerprint.txt"
-    if not force and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
+    before = _published(settings)
+    if not thorough and before.get("facts") == fingerprint:
         log.info("nothing is new since the last publication")
         return False
+    thorough = thorough or before.get("as_of", "")[:7] != f"{as_of:%Y-%m}"
     with recorded(settings.data, "publish", as_of) as record:
-        results = run_models(settings.store, settings.campaign, Context(as_of))
-        record["nodes"] = len(results)
-        record["tables"] = export(settings.data)
-    mark.write_text(fingerprint, encoding="utf-8")
+        results = run_models(
+            settings.store,
+            settings.campaign,
+            Context(as_of),
+            select=() if thorough else ("path:models/intermediate", "path:models/marts"),
+            exclude=("test_type:unit",) if thorough else ("test_type:unit", "test_type:generic"),
+        )
+        record.update(nodes=len(results), thorough=thorough, tables=export(settings.data))
+    mark = {"facts": fingerprint, "as_of": as_of.isoformat()}
+    (settings.data / "published" / "published.json").write_text(json.dumps(mark) + "\n", encoding="utf-8")
     return True
+
+
+def _published(settings: Settings) -> dict[str, str]:
+    """What the published copy was made of; empty before the first."""
+    path = settings.data / "published" / "published.json"
+    mark: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return mark
 
 
 def export(data: Path) -> int:

@@ -328,7 +328,36 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
             _copy(connection, queries[table], columns, path / f"{table}.parquet")
         elif table != "plan":
             write_empty(path / f"{table}.parquet", columns)
+    _export_people_to_guard(connection, path, request)
     return _export_totals(connection, path, request, has_certificates=has_certificates)
+
+
+def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> None:
+    """Whom the gate must not find in the plan; beside the draft, never frozen with it.
+
+    The first plan is of the snapshot: who is protected since then is pulled at the re-check, so the snapshot's own
+    protection counts for it. Every other plan is judged by the newest register.
+    """
+    members = "staging.stg_register__members" if request.kind == "home" else "staging.stg_newest_register__members"
+    insured = "member_key % 100 = 0"
+    guarded = {
+        "protected": (
+            f"select member_key, case when {insured} then household_key end as household_key"
+            f" from {members} where protected",
+            {"member_key": "BIGINT", "household_key": "BIGINT"},
+        ),
+        "voluntary": (
+            f"select household_key from {members} where {insured} and enrolment = 'voluntary'",
+            {"household_key": "BIGINT"},
+        ),
+    }
+    if request.kind == "home":
+        guarded["at_employer"] = (
+            "select distinct household_key from intermediate.int_members_evaluated where address_is_employer",
+            {"household_key": "BIGINT"},
+        )
+    for name, (query, columns) in guarded.items():
+        _copy(connection, query, columns, path / f"{name}.parquet")
 
 
 def _export_totals(
@@ -357,7 +386,13 @@ def _export_totals(
     names = ["first_sequence", "last_sequence", "envelope_count", "certificate_count", "member_count"]
     row = connection.execute(f"select {', '.join(names)} from '{path}/plan.parquet'").fetchone()
     lots = connection.execute("select count(*) from lots").fetchone()
-    return {**dict(zip(names, row or (), strict=True)), "lots": lots[0] if lots else 0}
+    lines = {"follow_up": "pending_follow_ups", "employer_list": "pending_lines"}.get(request.kind, "numbered")
+    count = connection.execute(f"select count(*) from {lines}").fetchone()
+    return {
+        **dict(zip(names, row or (), strict=True)),
+        "lots": lots[0] if lots else 0,
+        "row_count": count[0] if count else 0,
+    }
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, columns: Columns, path: Path) -> None:
