@@ -138,6 +138,29 @@ def docs(data: Data = Path("var/season")) -> None:
     console.print(f"{page}", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def explain(
+    member: Annotated[str, typer.Argument(help="保険者番号-記号-番号-枝番 (member key)")],
+    data: Data = Path("var/season"),
+    as_json: AsJson = False,
+) -> None:
+    """一人について分かっていることをすべて示す (everything known of one person)."""
+    from kakuninsho.operations.explaining import ExplainError, MemberKey
+    from kakuninsho.operations.explaining import explain as find
+    from kakuninsho.replay.tables import explanation_tables
+
+    try:
+        explanation = find(_settings(data), MemberKey.parse(member))
+    except ExplainError as error:
+        errors.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(explanation.as_dict(), ensure_ascii=False, default=str))
+        return
+    for table in explanation_tables(explanation.as_dict()):
+        console.print(table)
+
+
 def _add_groups() -> None:
     from kakuninsho.register.commands import app as register_commands
 

@@ -201,9 +201,7 @@ def _gate_tables(suite: str, path: Path) -> dict[str, Path]:
     known = load_suite(suite)
     beside = [table for table in ("plan", "protected", "voluntary", "at_employer") if table in known.optional_tables]
     return {
-        table: path / f"{table}.parquet"
-        for table in (*known.tables, *beside)
-        if (path / f"{table}.parquet").is_file()
+        table: path / f"{table}.parquet" for table in (*known.tables, *beside) if (path / f"{table}.parquet").is_file()
     }
 
 

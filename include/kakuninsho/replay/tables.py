@@ -60,3 +60,33 @@ def register_table(register: Mapping[str, Any]) -> Table:
         for reason, count in register[disposition].items():
             table.add_row(name, reason, f"{count:,}")
     return table
+
+
+EXPLANATION_PARTS = {
+    "disposition": "判定 (disposition)",
+    "rules": "見た規則 (rules looked at)",
+    "register": "最新の加入者データ (newest register)",
+    "employer_list": "事業所一覧 (employer list)",
+    "certificates": "資格確認書 (certificates)",
+    "envelopes": "封筒 (envelopes)",
+    "events": "出来事 (events)",
+    "follow_ups": "未着後の処理 (follow-ups)",
+}
+
+
+def explanation_tables(explanation: Mapping[str, Any]) -> list[Table]:
+    """One table per part of an explanation that has something to say, and what happens next."""
+    tables = []
+    for part, title in EXPLANATION_PARTS.items():
+        found = explanation[part]
+        rows = [found] if isinstance(found, Mapping) else found or []
+        if rows:
+            names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+            table = Table(*names, title=title, title_justify="left")
+            for row in rows:
+                table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
+            tables.append(table)
+    last = Table(title="このあと (what happens next)", title_justify="left", show_header=False)
+    for step in (*explanation["next_steps"], explanation["old_card"]):
+        last.add_row(step)
+    return [*tables, last]
