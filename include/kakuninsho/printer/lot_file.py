@@ -409,6 +409,7 @@ class _Totals:
     enclosures: dict[str, int]
     weight_g: Decimal
     postage_yen: int
+    tables: frozenset[str]  # those that have a row: the others need no query
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -418,8 +419,9 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def _counts(connection: duckdb.DuckDBPyConnection, queries: dict[str, str]) -> dict[str, int]:
     """Counts by name, all in one statement: for small lots planning statements is most of the work."""
-    row = connection.execute("select " + ", ".join(f"({query})" for query in queries.values())).fetchall()[0]
-    return {name: int(count or 0) for name, count in zip(queries, row, strict=True)}
+    parts = (f"select {index}, * from ({query})" for index, query in enumerate(queries.values()))
+    found: dict[int, int] = dict(connection.execute(" union all ".join(parts)).fetchall())
+    return {name: found.get(index) or 0 for index, name in enumerate(queries)}
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, lot: _Lot) -> _Totals:
@@ -466,6 +468,17 @@ def _totals(connection: duckdb.DuckDBPyConnection, lot: _Lot) -> _Totals:
         enclosures={code: count for code, count in enclosures.items() if count},
         weight_g=sums[0] or Decimal("0.0"),
         postage_yen=sums[1] or 0,
+        tables=frozenset(
+            table
+            for table, count in {
+                "lot_envelopes": mounts,
+                "lot_certificates": certificates,
+                "lot_bundles": bundles,
+                "lot_lists": lists,
+                "lot_lines": lines,
+            }.items()
+            if count
+        ),
     )
 
 
@@ -488,6 +501,8 @@ def _check_totals(connection: duckdb.DuckDBPyConnection, lot: _Lot, totals: _Tot
         for name, (left, right) in both_sides.items()
         if left != right
     ]
+    if not totals.envelope_count:
+        problems.append("there is no piece in it")
     checks = {
         "pieces whose certificates are not as many as the plan says": """
             select count(*) from (
@@ -526,6 +541,7 @@ def _check_totals(connection: duckdb.DuckDBPyConnection, lot: _Lot, totals: _Tot
         **{
             f"texts wider than the contract's field ({table}.{column})": _too_wide(table, column, record_type)
             for table, column, record_type in _TEXTS
+            if table in totals.tables
         },
     }
     problems += [f"{found} {what}" for what, found in _counts(connection, checks).items() if found]
@@ -589,8 +605,8 @@ _JAPANESE_DATE = """('令和' || case when year({day}) = 2019 then '元' else (y
     || month({day}) || '月' || day({day}) || '日')"""
 
 
-def _record_queries(lot: _Lot) -> list[str]:
-    """One query per record type: position in the lot, place within the piece, and the record's line."""
+def _record_queries(lot: _Lot) -> dict[str, str]:
+    """One query per table: position in the lot, place within the piece, and the record's line."""
     envelope = _quoted(
         "'E'", "control_number", "bundle_control_number", "position_in_lot", _flag("is_sample"), "position",
         "envelopes_in_household", _flag("is_additional"), _text("addressee_name"), "postal_code", _text("address"),
@@ -612,13 +628,13 @@ def _record_queries(lot: _Lot) -> list[str]:
         "postal_code", _text("address"), _optional("building"), "line_count", "'70:1'", "weight_g", "postage_yen",
     )  # fmt: skip
     line = _quoted("'N'", "control_number", "line_number", "number", "suffix", _text("name"))
-    return [
-        f"select position_in_lot, place, {envelope} as line from lot_envelopes",
-        f"select position_in_lot, place, {certificate} as line from lot_certificates",
-        f"select position_in_lot, 0 as place, {bundle} as line from lot_bundles",
-        f"select position_in_lot, 0 as place, {employer_list} as line from lot_lists",
-        f"select position_in_lot, line_number as place, {line} as line from lot_lines",
-    ]
+    return {
+        "lot_envelopes": f"select position_in_lot, place, {envelope} as line from lot_envelopes",
+        "lot_certificates": f"select position_in_lot, place, {certificate} as line from lot_certificates",
+        "lot_bundles": f"select position_in_lot, 0 as place, {bundle} as line from lot_bundles",
+        "lot_lists": f"select position_in_lot, 0 as place, {employer_list} as line from lot_lists",
+        "lot_lines": f"select position_in_lot, line_number as place, {line} as line from lot_lines",
+    }
 
 
 def _blocks(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[str, int, int]]:
@@ -675,7 +691,7 @@ def _write(
         control_number(sequence) if sequence is not None else ""
         for sequence in (lot.replacement_first, lot.replacement_last)
     )
-    lines = " union all ".join(_record_queries(lot))
+    lines = " union all ".join(query for table, query in _record_queries(lot).items() if table in totals.tables)
     try:
         with unfinished.open("wb") as file:
             unfinished.chmod(0o600)

@@ -322,3 +322,11 @@ def test_lot_never_sent_or_deleted_is_told(store, out):
     plan.table("envelopes").unlink()
     with pytest.raises(RebuildError, match="deleted"):
         rebuild_lot(store, HOME_LOT, out)
+
+
+def test_lot_without_a_piece_is_not_written(store, out):
+    empty = {"lot_id": HOME_LOT, "lot_kind": "home", "prefecture": 18, "posting_date": POSTED, "envelope_count": 0}
+    empty |= {"certificate_count": 0, "seed_count": 0, "weight_g": 0.0, "postage_yen": 0}
+    plan = samples.land_plan(store, "home-2025-04-30", POSTED, {"lots": [empty]})
+    with pytest.raises(LotFileError, match="no piece"):
+        write_lot(plan, HOME_LOT, CAMPAIGN, out)
