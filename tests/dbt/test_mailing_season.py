@@ -346,6 +346,22 @@ def test_lost_certificate_of_a_plan_opens_identity_2_only(season: Season, broken
     assert _open_stages(season) == {"2_people": 1, "2b_certificates": 1}
 
 
+def test_lost_register_row_of_a_later_drop_opens_identity_1_only(
+    season: Season, broken: list[tuple[Path, bytes]]
+) -> None:
+    path = season.facts.store.get("register", "as_of=2025-10-08").table("members")
+    broken.append((path, without_row(path, f"member_key = {LEAVER * 100}")))
+    assert _open_stages(season) == {"1b_later_drops": 1}
+
+
+def test_lost_second_certificate_of_a_person_opens_identity_2_only(
+    season: Season, broken: list[tuple[Path, bytes]]
+) -> None:
+    path = season.facts.store.get("plans", f"release-{POSTED}").table("certificates")
+    broken.append((path, without_row(path, f"member_key = {RENAMED * 100}")))
+    assert _open_stages(season) == {"2b_certificates": 1}
+
+
 def test_lost_envelope_of_a_plan_opens_identity_3_only(season: Season, broken: list[tuple[Path, bytes]]) -> None:
     path = season.facts.store.get("plans", "home-2025-04-30").table("envelopes")
     broken.append((path, without_row(path, f"envelope_id = '{season.number(RETURNED)}'")))

@@ -10,8 +10,8 @@ ranges as (
     select * from {{ ref('int_lot_number_ranges') }}
 ),
 
--- One number orders the reports of a piece: the day it happened, then the order in which it was reported.
--- A window over every event would sort 21 million rows; the greatest order number needs one pass.
+-- One number orders the reports of a piece: the day it happened, then the order in which it was reported; its last
+-- digit is the event. The greatest needs one pass, where a window over every event would sort 21 million rows.
 reports as (
     select
         envelope_id,
@@ -27,19 +27,26 @@ reports as (
     from piece_reports
 ),
 
-reported as (
+grouped as (
     select
         envelope_id,
-        arg_max(event_type, report_order) as print_event_type,
-        arg_max(occurred_on, report_order) as print_event_on,
+        max(report_order) % 10 as event_digit,
         max(occurred_on) filter (where event_type = 'posted') as posted_on,
         max(occurred_on) filter (where event_type = 'pulled') as pulled_on,
         max(occurred_on) filter (where event_type = 'spoiled') as spoiled_on,
-        arg_max(tracking_number, report_order) filter (where event_type = 'posted') as tracking_number,
+        max(tracking_number) filter (where event_type = 'posted') as tracking_number,
         arg_max(replacement_id, report_order) filter (where event_type = 'spoiled') as replacement_id,
         min(received_on) as reported_on
     from reports
     group by envelope_id
+),
+
+reported as (
+    select
+        *,
+        case event_digit when 3 then 'posted' when 2 then 'spoiled' else 'pulled' end as print_event_type,
+        case event_digit when 3 then posted_on when 2 then spoiled_on else pulled_on end as print_event_on
+    from grouped
 ),
 
 returned as (
@@ -84,25 +91,11 @@ numbered as (
 located as (
     select
         numbered.*,
-        ranges.lot_id,
-        ranges.plan_id,
-        ranges.number_kind
+        case when numbered.sequence <= ranges.last_number then ranges.lot_id end as lot_id,
+        case when numbered.sequence <= ranges.last_number then ranges.plan_id end as plan_id,
+        case when numbered.sequence <= ranges.last_number then ranges.number_kind else 'unknown' end as number_kind
     from numbered
     asof left join ranges on numbered.sequence >= ranges.first_number
-),
-
-within as (
-    select
-        located.* exclude (lot_id, plan_id, number_kind),
-        case when ranges.lot_id is not null then located.lot_id end as lot_id,
-        case when ranges.lot_id is not null then located.plan_id end as plan_id,
-        coalesce(ranges.number_kind, 'unknown') as number_kind
-    from located
-    left join ranges
-        on
-            located.lot_id = ranges.lot_id
-            and located.number_kind = ranges.number_kind
-            and located.sequence <= ranges.last_number
 ),
 
 final as (
@@ -125,7 +118,7 @@ final as (
         returned_on,
         return_known_on,
         return_reason_code
-    from within
+    from located
 )
 
 select * from final
