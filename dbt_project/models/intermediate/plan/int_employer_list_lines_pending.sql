@@ -2,7 +2,8 @@ with evaluated as (
     select * from {{ ref('int_members_evaluated') }}
 ),
 
-members as (
+-- Read twice, for other columns each time: a copy of all rows in memory would cost more than the second scan.
+members as not materialized (
     select * from {{ ref('stg_register__members') }}
 ),
 

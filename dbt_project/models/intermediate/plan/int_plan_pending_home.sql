@@ -6,7 +6,8 @@ households as (
     select * from {{ ref('int_home_households') }}
 ),
 
-members as (
+-- Read twice, for other columns each time: a copy of all rows in memory would cost more than the second scan.
+members as not materialized (
     select * from {{ ref('stg_register__members') }}
 ),
 

@@ -1,8 +1,9 @@
-with evaluated as (
-    select * from {{ ref('int_members_evaluated') }}
+with released as (
+    select * from {{ ref('int_released_members') }}
 ),
 
-members as (
+-- Read twice, for other columns each time: a copy of all rows in memory would cost more than the second scan.
+members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
@@ -12,14 +13,6 @@ addresses as (
 
 campaign as (
     select * from {{ ref('stg_campaign') }}
-),
-
-released as (
-    select
-        member_key,
-        household_key
-    from evaluated
-    where disposition <> 'target' and effective_disposition = 'target'
 ),
 
 released_people as (

@@ -5,7 +5,8 @@
     (12, 'is_held_at_employer'),
 ] -%}
 
-with judged as (
+-- Read twice, for other columns each time: a copy of all rows in memory would cost more than the second scan.
+with judged as not materialized (
     select * from {{ ref('int_members_judged') }}
 ),
 
@@ -70,7 +71,7 @@ with_address as (
         judged.*,
         coalesce(household_verdicts.is_overseas, false) as is_overseas,
         coalesce(household_verdicts.is_address_missing, true) as is_address_missing,
-        not (judged.fits_names and coalesce(household_verdicts.fits_address, true)) as is_unprintable,
+        not judged.fits_names or not coalesce(household_verdicts.fits_address, true) as is_unprintable,
         coalesce(household_verdicts.address_is_employer, false) as address_is_employer,
         coalesce(household_verdicts.address_is_employer, false)
         and campaign.hold_when_address_is_employer as is_held_at_employer
@@ -91,7 +92,8 @@ with_effective_line as (
     select
         *,
         case
-            when is_released and matched_line is null and final_line >= 9 then {{ first_line(lines, after='final_line') }}
+            when is_released and matched_line is null and final_line >= 9
+                then {{ first_line(lines, after='final_line') }}
             else open_line
         end as effective_line,
         -- Whom the rules exclude stays excluded for the rule's own reason.
