@@ -20,6 +20,11 @@ from kakuninsho.warehouse import Context, memory, run_models
 log = logging.getLogger(__name__)
 
 
+# What is pending belongs to the plan that is drafted from it, so publishing builds no pending model.
+MARTS_AND_ALL_ABOVE = ("+path:models/marts",)
+MARTS_AND_TABLES_ABOVE = ("+path:models/marts,path:models/intermediate", "path:models/marts")
+
+
 def newest_fact_on(store: FactStore) -> date | None:
     """The day of the newest fact of any kind."""
     days = [fact.meta["received_on"] for kind in KINDS for fact in store.all(kind)]
@@ -60,7 +65,7 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
             settings.store,
             settings.campaign,
             Context(as_of),
-            select=() if thorough else ("path:models/intermediate", "path:models/marts"),
+            select=MARTS_AND_ALL_ABOVE if thorough else MARTS_AND_TABLES_ABOVE,
             exclude=("test_type:unit",) if thorough else ("test_type:unit", "test_type:generic"),
         )
         record.update(nodes=len(results), thorough=thorough, tables=export(settings.data))

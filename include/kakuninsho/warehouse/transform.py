@@ -137,6 +137,7 @@ def _ensure_staging(data: Path) -> None:
     digest = _project_hash()
     current = mark.read_text(encoding="utf-8") if mark.is_file() and (data / "warehouse.duckdb").is_file() else ""
     if current != digest:
+        call_dbt(data, ["seed"])
         call_dbt(data, ["run", "--select", "path:models/staging"])
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(digest, encoding="utf-8")
