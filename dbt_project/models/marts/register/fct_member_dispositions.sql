@@ -31,10 +31,12 @@ households as (
         wave_key
     from frozen_households
     union all
+    -- What is frozen is not pending any more, also where the pending table was built before the freeze.
     select
-        household_key,
-        wave_key
+        pending_households.household_key,
+        pending_households.wave_key
     from pending_households
+    anti join frozen_households on pending_households.household_key = frozen_households.household_key
 ),
 
 final as (
