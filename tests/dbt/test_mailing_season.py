@@ -300,7 +300,6 @@ def test_ledger_closes_at_the_season_s_end_with_nothing_open(season: Season) -> 
         ("1_register", 15, 0, 0),
         ("1b_later_drops", 4, 0, 0),
         ("2_people", 14, 0, 0),
-        ("2b_certificates", 16, 0, 0),
         ("3_envelopes", 11, 0, 0),
         ("4_transfers", 17, 0, 0),
         ("5_pieces", 11, 0, 0),
@@ -343,7 +342,7 @@ def test_lost_register_row_opens_identity_1_only(
 def test_lost_certificate_of_a_plan_opens_identity_2_only(season: Season, broken: list[tuple[Path, bytes]]) -> None:
     path = season.facts.store.get("plans", "home-2025-04-30").table("certificates")
     broken.append((path, without_row(path, f"member_key = {PLAIN * 100}")))
-    assert _open_stages(season) == {"2_people": 1, "2b_certificates": 1}
+    assert _open_stages(season) == {"2_people": 1}
 
 
 def test_lost_register_row_of_a_later_drop_opens_identity_1_only(
@@ -359,7 +358,7 @@ def test_lost_second_certificate_of_a_person_opens_identity_2_only(
 ) -> None:
     path = season.facts.store.get("plans", f"release-{POSTED}").table("certificates")
     broken.append((path, without_row(path, f"member_key = {RENAMED * 100}")))
-    assert _open_stages(season) == {"2b_certificates": 1}
+    assert _open_stages(season) == {"2_people": 1}
 
 
 def test_lost_envelope_of_a_plan_opens_identity_3_only(season: Season, broken: list[tuple[Path, bytes]]) -> None:

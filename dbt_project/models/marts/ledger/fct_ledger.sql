@@ -20,7 +20,6 @@ final as (
             when '1b_later_drops' then 'manifest rows of later drops = rejected + accepted'
             when '2_people'
                 then 'targets + additions = people with a frozen certificate + pending + excluded or held since'
-            when '2b_certificates' then 'certificates at freezing = certificate rows of the plans'
             when '3_envelopes' then 'frozen envelopes = transferred + voided + waiting'
             when '4_transfers' then 'transferred = accepted + rejected + unanswered'
             when '5_pieces' then 'released = posted + pulled + spoiled + open'
