@@ -1,0 +1,619 @@
+"""The rules of the mailing a second time: plain Python over plain rows, one person after another.
+
+It shares nothing with the package or the models: it reads drops, the campaign's two files and landed feeds, and
+says what must come out. Where the package and this file differ, one of the two has misread a rule.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+Row = dict[str, Any]
+Key = tuple[str, ...]
+
+# --- the register's contract ---------------------------------------------------------------------------------------
+
+MEMBER_KEY = ("insurer_number", "symbol", "number", "suffix")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "members": (
+        *MEMBER_KEY,
+        *("relationship", "enrolment", "name", "name_kana", "sex"),
+        *("birth_date", "qualified_on", "decided_on", "lost_on", "protected"),
+    ),
+    "addresses": (*MEMBER_KEY[:3], "postal_code", "address", "building", "country", "updated_on"),
+    "employers": (*MEMBER_KEY[:2], "name", "postal_code", "address", "building", "closed_on"),
+    "my_number_cards": (
+        *MEMBER_KEY,
+        *("has_card", "number_filed", "registered", "certificate_expires_on", "registration_cancelled_on"),
+    ),
+}
+KEYS = {"members": 4, "addresses": 3, "employers": 2, "my_number_cards": 4}
+NULLABLE = {"lost_on", "building", "closed_on", "certificate_expires_on", "registration_cancelled_on"}
+DATES = {"birth_date", "qualified_on", "decided_on", "lost_on", "updated_on", "closed_on"} | {
+    "certificate_expires_on",
+    "registration_cancelled_on",
+}
+BOOLEANS = {"protected", "has_card", "number_filed", "registered"}
+CODES = {
+    "relationship": {"insured", "dependent"},
+    "enrolment": {"employee", "voluntary"},
+    "sex": {"male", "female"},
+}
+# Only keys, duplicates and dates reject in these two files; the mailing's rules judge the rest.
+LENIENT = {"addresses", "employers"}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A rejected row; `key` is its raw key, None where a part is missing."""
+
+    file: str
+    row_number: int
+    column: str | None
+    code: str
+    key: Key | None
+
+
+@dataclass
+class Drop:
+    """One drop: accepted rows by key (dates and booleans typed), rejects, and rows per file."""
+
+    as_of: date
+    kind: str
+    accepted: dict[str, dict[Key, Row]]
+    rejects: list[Reject]
+    rows: dict[str, int]
+
+
+def read_rows(folder: Path, table: str) -> list[Row]:
+    """Rows of one file as they stand: CSV values are text, an empty one is None."""
+    parquet = folder / f"{table}.parquet"
+    if parquet.exists():
+        return [{name: (None if row[name] == "" else row[name]) for name in row} for row in pq.read_table(parquet).to_pylist()]
+    with (folder / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def read_drop(folder: Path, kind: str) -> Drop:
+    """Read a drop folder and part accepted from rejected rows."""
+    as_of = date.fromisoformat(folder.name.removeprefix("as_of="))
+    accepted: dict[str, dict[Key, Row]] = {}
+    rejects: list[Reject] = []
+    counts = {}
+    for table in COLUMNS:
+        rows = read_rows(folder, table)
+        counts[table] = len(rows)
+        accepted[table], bad = classify(table, rows, as_of)
+        rejects += bad
+    return Drop(as_of, kind, accepted, rejects, counts)
+
+
+def classify(table: str, rows: list[Row], as_of: date) -> tuple[dict[Key, Row], list[Reject]]:
+    """Exact duplicates, then conflicting keys, then the columns in their order (contracts: rejects)."""
+    columns, width = COLUMNS[table], KEYS[table]
+    rejects: list[Reject] = []
+    seen: set[tuple[Any, ...]] = set()
+    rest: list[tuple[int, Row, Key | None]] = []
+    for number, row in enumerate(rows, start=1):
+        values = tuple(row[name] for name in columns)
+        key = None if None in values[:width] else tuple(str(value) for value in values[:width])
+        if values in seen:
+            rejects.append(Reject(table, number, None, "duplicate_row", key))
+            continue
+        seen.add(values)
+        rest.append((number, row, key))
+    uses = Counter(key for _, _, key in rest if key is not None)
+    accepted: dict[Key, Row] = {}
+    for number, row, key in rest:
+        if key is not None and uses[key] > 1:
+            rejects.append(Reject(table, number, None, "conflicting_duplicate", key))
+            continue
+        typed = dict(row)
+        failure = next(
+            ((name, code) for name in columns if (code := _column_failure(table, name, typed, as_of)) is not None), None
+        )
+        if failure is None:
+            assert key is not None
+            accepted[key] = typed
+        else:
+            rejects.append(Reject(table, number, *failure, key))
+    return accepted, rejects
+
+
+def _column_failure(table: str, name: str, row: Row, as_of: date) -> str | None:
+    """The reason code of one column, or None; turns dates and booleans of `row` into values as it goes."""
+    value = row[name]
+    judged = table not in LENIENT or name in MEMBER_KEY or name in DATES
+    if not judged:
+        return None
+    if value is None:
+        return None if name in NULLABLE else "missing_value"
+    if name in DATES:
+        day = value if isinstance(value, date) else _date(value)
+        if day is None:
+            return "bad_date"
+        row[name] = day
+        if name == "birth_date" and not date(1900, 1, 1) < day <= as_of:
+            return "bad_date"
+        if name == "qualified_on" and day < row["birth_date"]:
+            return "inconsistent"
+        if name == "lost_on" and day < row["qualified_on"]:
+            return "inconsistent"
+        return None
+    if name in BOOLEANS:
+        if isinstance(value, bool):
+            return None
+        if value not in ("true", "false"):
+            return "bad_format"
+        row[name] = value == "true"
+        return None
+    if name in CODES and value not in CODES[name]:
+        return "bad_code"
+    if name == "relationship" and (value == "insured") != (row["suffix"] == "00"):
+        return "inconsistent"
+    if name in ("name", "name_kana"):
+        if is_blank(value):
+            return "missing_value"
+        return "bad_format" if len(value) > 40 else None
+    if name == "insurer_number":
+        if not re.fullmatch(r"[0-9]{8}", value):
+            return "bad_format"
+        return None if _is_insurer(value) else "bad_code"
+    pattern = {"symbol": r"[0-9]{7,8}", "number": r"[1-9][0-9]{0,6}", "suffix": r"[0-9]{2}"}.get(name)
+    return "bad_format" if pattern and not re.fullmatch(pattern, value) else None
+
+
+def _is_insurer(value: str) -> bool:
+    if value[:2] != "01" or not 1 <= int(value[2:4]) <= 47 or value[4:7] != "001":
+        return False
+    products = [int(digit) * weight for digit, weight in zip(value[6::-1], (2, 1, 2, 1, 2, 1, 2), strict=True)]
+    return int(value[7]) == (10 - sum(product // 10 + product % 10 for product in products) % 10) % 10
+
+
+def _date(value: str) -> date | None:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    chr(code) for code in range(0x2000, 0x200B)
+)
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether nothing but Unicode spaces (the property White_Space) is there."""
+    return text is None or not text.strip(WHITE_SPACE)
+
+
+# --- the newest register -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Register:
+    """A full drop with later deltas laid over it, by key."""
+
+    rows: dict[str, dict[Key, Row]] = field(default_factory=lambda: {table: {} for table in COLUMNS})
+    rejected: dict[str, set[Key]] = field(default_factory=lambda: {table: set() for table in COLUMNS})
+
+    def lay(self, drop: Drop) -> Register:
+        """Lay a drop over; the newest word on a key counts, also when that word is a rejected row."""
+        for table, rows in drop.accepted.items():
+            for key in {r.key for r in drop.rejects if r.file == table and r.key is not None} - set(rows):
+                self.rows[table].pop(key, None)
+                self.rejected[table].add(key)
+            self.rows[table].update(rows)
+            self.rejected[table] -= set(rows)
+        return self
+
+    def member(self, key: Key) -> Row | None:
+        return self.rows["members"].get(key)
+
+    def insured(self, key: Key) -> Row | None:
+        """The insured of a household (first three parts of a key)."""
+        return self.rows["members"].get((*key[:3], "00"))
+
+    def address(self, key: Key) -> Row | None:
+        return self.rows["addresses"].get(key[:3])
+
+    def employer(self, key: Key) -> Row | None:
+        return self.rows["employers"].get(key[:2])
+
+
+def newest_register(drops: Iterable[Drop], day: date) -> Register:
+    """The newest full drop at or before a day with the later deltas up to it."""
+    known = sorted((drop for drop in drops if drop.as_of <= day), key=lambda drop: drop.as_of)
+    full = max(drop.as_of for drop in known if drop.kind == "full")
+    register = Register()
+    for drop in known:
+        if drop.as_of >= full:
+            register.lay(drop)
+    return register
+
+
+# --- the campaign --------------------------------------------------------------------------------------------------
+
+WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4}
+# Public holidays between the first and the last day of FY2025's mailing.
+HOLIDAYS = {date(2025, 7, 21), date(2025, 8, 11), date(2025, 9, 15), date(2025, 9, 23), date(2025, 10, 13)} | {
+    date(2025, 11, 3),
+    date(2025, 11, 24),
+}
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The campaign's two files."""
+
+    values: dict[str, Any]
+    posting_dates: dict[str, tuple[date, ...]]  # by insurer number
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def read_campaign(folder: Path) -> Campaign:
+    """Read campaign.yaml and dispatch_windows.csv."""
+    raw = yaml.safe_load((folder / "campaign.yaml").read_text(encoding="utf-8"))["parameters"]
+    windows = {}
+    with (folder / "dispatch_windows.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            opens, closes = date.fromisoformat(row["opens_on"]), date.fromisoformat(row["closes_on"])
+            weekdays = {WEEKDAYS[name] for name in row["posting_weekdays"].split()}
+            days = [opens + timedelta(days=n) for n in range((closes - opens).days + 1)]
+            windows[row["insurer_number"]] = tuple(
+                day
+                for day in days
+                if day.weekday() < 5 and day not in HOLIDAYS and (day.weekday() in weekdays or day in (opens, closes))
+            )
+    return Campaign({name: entry["value"] for name, entry in raw.items()}, windows)
+
+
+# --- days ----------------------------------------------------------------------------------------------------------
+
+
+def anniversary(day: date, years: int) -> date:
+    """The same day some years on; 29 February of a common year is 1 March."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
+
+
+def last_day_of_third_month_after(day: date) -> date:
+    """End of grace of an expired electronic certificate."""
+    months = day.year * 12 + (day.month - 1) + 4
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
+def valid_until(issued_on: date, member: Row, insured: Row, is_dependent: bool) -> date:
+    """Last valid day of a certificate (rules: validity)."""
+    year = issued_on.year if (issued_on.month, issued_on.day) >= (12, 1) else issued_on.year - 1
+    days = [date(year + 5, 11, 30), anniversary(member["birth_date"], 75) - timedelta(days=1)]
+    if is_dependent:
+        days.append(anniversary(insured["birth_date"], 75) - timedelta(days=1))
+    if insured["enrolment"] == "voluntary":
+        days.append(anniversary(insured["qualified_on"], 2) - timedelta(days=1))
+    return min(days)
+
+
+# --- text ----------------------------------------------------------------------------------------------------------
+
+SUBSTITUTIONS = str.maketrans("〜−‖—¢£¬", "～－∥―￠￡￢")  # noqa: B005
+HYPHENS = re.compile("[\u002d\u2010-\u2015\u2212\u30fc]")
+HALF_KANA = re.compile("[\uff61-\uff9f]+")
+FULL_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+
+
+def printed(text: str) -> str:
+    """Text after the agreed substitutions."""
+    return text.translate(SUBSTITUTIONS)
+
+
+def width(text: str) -> int:
+    """Printed width: 2 for wide, full-width and ambiguous characters."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in text)
+
+
+def is_printable(text: str | None, limit: int) -> bool:
+    """Whether the printer can print it within a width (rules: text)."""
+    if text is None:
+        return True
+    ready = printed(text)
+    for character in ready:
+        code = ord(character)
+        if code <= 0x1F or 0x7F <= code <= 0x9F or unicodedata.category(character) == "Co":
+            return False
+    try:
+        if ready.encode("cp932").decode("cp932") != ready:
+            return False
+    except UnicodeError:
+        return False
+    return width(ready) <= limit
+
+
+def postal_digits(text: str | None) -> str | None:
+    """The seven digits of a postal code, or None."""
+    digits = HYPHENS.sub("", unicodedata.normalize("NFKC", text or ""))
+    return digits if re.fullmatch(r"[0-9]{7}", digits) else None
+
+
+def one_width(text: str | None) -> str:
+    """Text for comparison: printed form, kana and digits of one width."""
+    text = printed(text or "").translate(FULL_DIGITS)
+    return HALF_KANA.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
+
+
+# --- dispositions --------------------------------------------------------------------------------------------------
+
+
+def need_on(card: Row | None, day: date) -> str | None:
+    """Why the member cannot use the card on a day; None: usable (rules: マイナ保険証)."""
+    if card is None or not card["has_card"]:
+        return "no_card"
+    if not card["number_filed"]:
+        return "number_not_filed"
+    if not card["registered"]:
+        return "not_registered"
+    if card["registration_cancelled_on"] is not None and card["registration_cancelled_on"] <= day:
+        return "registration_cancelled"
+    expires = card["certificate_expires_on"]
+    if expires is None:
+        return "certificate_expired"
+    if expires >= day:
+        return None
+    return "certificate_in_grace" if day <= last_day_of_third_month_after(expires) else "certificate_expired"
+
+
+def left_by(key: Key, register: Register, day: date) -> str | None:
+    """membership_lost or reached_75 of the member or the insured on a day, else None."""
+    people = [person for person in (register.member(key), register.insured(key)) if person is not None]
+    if any(person["lost_on"] is not None and person["lost_on"] <= day for person in people):
+        return "membership_lost"
+    return "reached_75" if any(anniversary(person["birth_date"], 75) <= day for person in people) else None
+
+
+def is_protected(key: Key, register: Register) -> bool:
+    """Protection of the member or the household's insured."""
+    return any(person is not None and person["protected"] for person in (register.member(key), register.insured(key)))
+
+
+def delivery_hold(key: Key, register: Register, campaign: Campaign) -> str | None:
+    """Lines 9 to 11 of what becomes of a row."""
+    address = register.address(key)
+    if address is not None and not is_blank(address["country"]) and address["country"] != "JP":
+        return "address_overseas"
+    if (
+        address is None
+        or is_blank(address["country"])
+        or is_blank(address["address"])
+        or postal_digits(address["postal_code"]) is None
+    ):
+        return "address_missing"
+    member, insured = register.member(key), register.insured(key)
+    texts = [
+        (insured["name"] if insured else None, campaign.max_name_width),
+        (address["address"], campaign.max_address_width),
+        (address["building"], campaign.max_building_width),
+        (member["name"], campaign.max_name_width),
+        (member["name_kana"], campaign.max_name_width),
+    ]
+    return None if all(is_printable(text, limit) for text, limit in texts) else "unprintable_text"
+
+
+def disposition(key: Key, register: Register, campaign: Campaign) -> tuple[str, str]:
+    """Disposition and reason of an accepted row, first match wins; of a target the need."""
+    member, day = register.member(key), campaign.snapshot_as_of
+    left = left_by(key, register, day)
+    if left:
+        return "excluded", left
+    if member["decided_on"] >= campaign.new_enrollee_from:
+        return "excluded", "new_enrollee"
+    if is_protected(key, register):
+        return "held", "address_protected"
+    if member["decided_on"] > campaign.enrolled_through:
+        return "held", "between_routes"
+    if register.insured(key) is None:
+        return "held", "household_without_insured"
+    if key in register.rejected["my_number_cards"]:
+        return "held", "card_record_rejected"
+    need = need_on(register.rows["my_number_cards"].get(key), day)
+    if need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace):
+        return "excluded", "card_usable"
+    hold = delivery_hold(key, register, campaign)
+    return ("held", hold) if hold else ("target", need)
+
+
+def dispositions(register: Register, campaign: Campaign) -> dict[Key, tuple[str, str]]:
+    """Every accepted member row."""
+    return {key: disposition(key, register, campaign) for key in register.rows["members"]}
+
+
+# --- first plan ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A planned piece: k of n of a household, its members in order of suffix."""
+
+    household: Key
+    position: int
+    count: int
+    members: tuple[Key, ...]
+    posting_date: date | None = None  # None: the branch has several lots
+    is_additional: bool = False
+
+
+def pack(household: Key, members: Iterable[Key], size: int, **more: Any) -> Iterator[Envelope]:
+    """A household's certificates in order of suffix, `size` to an envelope."""
+    ordered = sorted(members)
+    chunks = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
+    for position, chunk in enumerate(chunks, start=1):
+        yield Envelope(household, position, len(chunks), chunk, **more)
+
+
+def first_plan(decided: dict[Key, tuple[str, str]], campaign: Campaign) -> list[Envelope]:
+    """The envelopes of the first plan. A branch that fits one lot posts on its window's first date."""
+    households: dict[Key, list[Key]] = defaultdict(list)
+    for key, (outcome, _) in decided.items():
+        if outcome == "target":
+            households[key[:3]].append(key)
+    envelopes = [
+        envelope
+        for household, members in sorted(households.items())
+        for envelope in pack(household, members, campaign.certificates_per_envelope)
+    ]
+    size = Counter(envelope.household[0] for envelope in envelopes)
+    return [
+        replace(envelope, posting_date=campaign.posting_dates[envelope.household[0]][0])
+        if size[envelope.household[0]] + campaign.seed_households_per_lot <= campaign.lot_size
+        else envelope
+        for envelope in envelopes
+    ]
+
+
+def employer_list(
+    decided: dict[Key, tuple[str, str]], campaign_register: Register, newest: Register, day: date
+) -> set[Key]:
+    """Everyone on an employer list of a day (rules: employer lists)."""
+    lines = set()
+    for key, (outcome, _) in decided.items():
+        employer = newest.employer(key)
+        if outcome != "target" or employer is None or campaign_register.insured(key)["enrolment"] == "voluntary":
+            continue
+        if employer["closed_on"] is not None and employer["closed_on"] <= day:
+            continue
+        if not is_protected(key, newest):
+            lines.add(key)
+    return lines
+
+
+# --- re-check and follow-up ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the re-check found of one member: the pull's reason and what becomes of the member."""
+
+    reason: str
+    outcome: str  # held, closed, planned_again
+    hold: str | None = None
+
+
+def recheck_member(
+    key: Key, expires: date, posting_date: date, planned: Register, newest: Register, campaign: Campaign
+) -> Finding | None:
+    """First match of the re-check; `planned` is the register that the envelope was planned from."""
+    member = newest.member(key)
+    if member is None:
+        return Finding("row_missing", "held", "row_missing")
+    left = left_by(key, newest, posting_date)
+    if left:
+        return Finding(left, "closed")
+    if is_protected(key, newest):
+        return Finding("address_protected", "held", "address_protected")
+    if expires < posting_date:
+        return Finding("validity_over", "closed")
+    if _details(key, planned) != _details(key, newest):
+        hold = delivery_hold(key, newest, campaign)
+        return Finding("details_changed", "held" if hold else "planned_again", hold)
+    return None
+
+
+def _details(key: Key, register: Register) -> tuple[Any, ...]:
+    member, address = register.member(key), register.address(key)
+    place = (one_width(address["address"]), one_width(address["building"])) if address else None
+    return one_width(member["name"]), one_width(member["name_kana"]), member["birth_date"], place
+
+
+def recheck(
+    envelopes: Iterable[Envelope], posting_date: date, planned: Register, newest: Register, campaign: Campaign
+) -> tuple[dict[Envelope, dict[Key, Finding | None]], list[Envelope]]:
+    """Pulled envelopes with what was found of each member, and the envelopes packed anew."""
+    pulled: dict[Envelope, dict[Key, Finding | None]] = {}
+    left_over: dict[Key, list[Key]] = defaultdict(list)
+    for envelope in envelopes:
+        found = {
+            key: recheck_member(
+                key,
+                valid_until(posting_date, planned.member(key), planned.insured(key), key[3] != "00"),
+                posting_date,
+                planned,
+                newest,
+                campaign,
+            )
+            for key in envelope.members
+        }
+        if any(found.values()):
+            pulled[envelope] = found
+            for key, finding in found.items():
+                if finding is None or finding.outcome == "planned_again":
+                    left_over[envelope.household].append(key)
+    anew = [
+        envelope
+        for household, members in sorted(left_over.items())
+        for envelope in pack(
+            household, members, campaign.certificates_per_envelope, posting_date=posting_date, is_additional=True
+        )
+    ]
+    return pulled, anew
+
+
+def follow_up(members: Iterable[Key], run_on: date, newest: Register) -> tuple[str, dict[Key, str]]:
+    """Outcome of a returned envelope and of each of its members (rules: undelivered mail)."""
+    members = list(members)
+    if any(is_protected(key, newest) for key in members):
+        return "held", dict.fromkeys(members, "held")
+    outcomes = {}
+    for key in members:
+        insured, employer = newest.insured(key), newest.employer(key)
+        if left_by(key, newest, run_on):
+            outcomes[key] = "closed"
+        elif insured is not None and insured["enrolment"] == "voluntary":
+            outcomes[key] = "branch_desk"
+        elif employer is None or (employer["closed_on"] is not None and employer["closed_on"] <= run_on):
+            outcomes[key] = "branch_desk"
+        else:
+            outcomes[key] = "employer_bundle"
+    going_on = {outcome for outcome in outcomes.values() if outcome != "closed"}
+    return (going_on.pop() if going_on else "closed"), outcomes
+
+
+# --- packed keys of landed facts -----------------------------------------------------------------------------------
+
+
+def insurer_of(prefecture: int) -> str:
+    """Insurer number of a prefecture."""
+    first = f"01{prefecture:02d}001"
+    return next(first + digit for digit in "0123456789" if _is_insurer(first + digit))
+
+
+def unpack(member_key: int) -> Key:
+    """Member key of a fact as text (facts/schemas.py describes the packing)."""
+    household, suffix = divmod(member_key, 100)
+    return (*unpack_household(household), f"{suffix:02d}")
+
+
+def unpack_household(household_key: int) -> Key:
+    """Household key of a fact as text."""
+    employer, number = divmod(household_key, 10_000_000)
+    prefecture, code = divmod(employer, 110_000_000)
+    symbol = f"{code:07d}" if code < 10_000_000 else f"{code - 10_000_000:08d}"
+    return insurer_of(prefecture), symbol, str(number)
