@@ -71,6 +71,9 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": SQLITE_ARGUMENTS,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": SQLITE_ARGUMENTS,
+        # A task's process ends up to this many seconds after its task; an answer to an approval within them is lost
+        # and asked for again.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
         "PYTHONUNBUFFERED": "1",
     }
 
