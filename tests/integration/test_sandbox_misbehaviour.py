@@ -161,6 +161,34 @@ def test_resend_changed_report(insurer: Insurer) -> None:
     insurer.rows("piece")  # name, count and manifest agree with the new content
 
 
+def test_accept_anything(insurer: Insurer) -> None:
+    made = told(insurer, "accept_anything:lot=_release_")
+    insurer.hand_over(made, FIRST, 100, 3)
+    insurer.hand_over(made, FIRST, 200, 4)
+    name = insurer.release(made, POSTING, {FIRST: b"another content"})
+    made.advance(LATER)
+    made.close()
+    assert insurer.acks()[name] == ("accepted", "")
+    assert sorted(insurer.acks().values()) == [("accepted", ""), ("accepted", ""), ("rejected", "duplicate_lot")]
+    assert insurer.rows("piece") == []
+
+
+def test_post_unreleased(insurer: Insurer) -> None:
+    made = told(insurer, "post_unreleased:lot=0707-01")
+    insurer.hand_over(made, FIRST, 100, 3)
+    insurer.hand_over(made, SECOND, 200, 3)
+    made.advance(LATER)
+    made.close()
+    assert pieces(insurer) == Counter({(FIRST, "posted"): 5})
+
+
+def test_unknown_return_reason(insurer: Insurer) -> None:
+    all_come_back = Rates(spoiled=0.0, returned_home=1.0, reported_late=0.0)
+    play(insurer, told(insurer, "unknown_return_reason:count=2", rates=all_come_back))
+    reasons = Counter(row["reason_code"] == "R77" for row in insurer.rows("return"))
+    assert reasons == Counter({False: 18, True: 2})
+
+
 def test_what_was_used_up_stays_used_up_after_a_restart(insurer: Insurer) -> None:
     made = told(insurer, "reject_lot:count=1")
     insurer.hand_over(made, FIRST, 100, 3)

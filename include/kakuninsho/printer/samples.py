@@ -51,7 +51,8 @@ def _write(path: Path, columns: Columns, rows: list[Row]) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
-def _lot(lot_id: str, kind: str, posting_date: date, first: int, totals: Row) -> Row:
+def lot_row(lot_id: str, kind: str, posting_date: date, first: int, totals: Row) -> Row:
+    """A lot of two samples, then its pieces, then 20 numbers for pieces printed again."""
     last = first + 1 + totals["envelope_count"]
     return {
         "lot_id": lot_id,
@@ -67,7 +68,8 @@ def _lot(lot_id: str, kind: str, posting_date: date, first: int, totals: Row) ->
     }
 
 
-def _seeds(lot_id: str, first: int) -> list[Row]:
+def seed_rows(lot_id: str, first: int) -> list[Row]:
+    """The two samples of a lot."""
     return [
         {"envelope_id": control_number(first + index), "sequence": first + index, "lot_id": lot_id}
         | {"position_in_lot": index + 1}
@@ -75,7 +77,8 @@ def _seeds(lot_id: str, first: int) -> list[Row]:
     ]
 
 
-def _piece(lot_id: str, kind: str, sequence: int, position_in_lot: int, **values: Any) -> Row:
+def piece_row(lot_id: str, kind: str, sequence: int, position_in_lot: int, **values: Any) -> Row:
+    """An envelope, bundle or list of a plan."""
     return {
         "envelope_id": control_number(sequence),
         "sequence": sequence,
@@ -113,19 +116,19 @@ def home_plan(store: FactStore) -> Fact:
     certificates[2]["valid_until"] = date(2026, 2, 28)
     alone = {"position": 1, "envelopes_in_household": 1, "postage_yen": 320}
     envelopes = [
-        _piece(HOME_LOT, "home", 3, 3, household_key=HOUSEHOLD_123, certificate_count=2, weight_g=30.4, **alone)
+        piece_row(HOME_LOT, "home", 3, 3, household_key=HOUSEHOLD_123, certificate_count=2, weight_g=30.4, **alone)
         | {"addressee_name": "髙橋 一郎", "postal_code": "9100001"}
         | {"address": "福井県福井市大手1丁目2-3", "building": "大手ハイツ101"},
-        _piece(HOME_LOT, "home", 4, 4, household_key=HOUSEHOLD_7, certificate_count=1, weight_g=28.2, **alone)
+        piece_row(HOME_LOT, "home", 4, 4, household_key=HOUSEHOLD_7, certificate_count=1, weight_g=28.2, **alone)
         | {"addressee_name": "山﨑 次郎", "postal_code": "9100002", "address": "福井県福井市町屋2丁目～3"},
     ]
     totals = {"envelope_count": 2, "certificate_count": 3, "weight_g": 115.0, "postage_yen": 1280}
     tables = {
         "plan": [{"plan_kind": "home"}],
-        "lots": [_lot(HOME_LOT, "home", POSTED, 1, totals)],
+        "lots": [lot_row(HOME_LOT, "home", POSTED, 1, totals)],
         "envelopes": envelopes,
         "certificates": certificates,
-        "seed_pieces": _seeds(HOME_LOT, 1),
+        "seed_pieces": seed_rows(HOME_LOT, 1),
     }
     return land_plan(store, "home-2025-04-30", date(2025, 5, 15), tables)
 
@@ -139,7 +142,7 @@ def release_plan(store: FactStore) -> Fact:
     )
 
 
-_EMPLOYER_PLACE = {
+EMPLOYER_PLACE = {
     "addressee_name": "株式会社みほん",
     "postal_code": "9100005",
     "address": "福井県福井市大手3丁目1",
@@ -148,7 +151,7 @@ _EMPLOYER_PLACE = {
 
 def follow_up_plan(store: FactStore) -> Fact:
     """One employer bundle: both envelopes of the home lot came back and go to the employer."""
-    bundle = _piece(BUNDLE_LOT, "employer", 27, 3, certificate_count=3, weight_g=65.6, postage_yen=390)
+    bundle = piece_row(BUNDLE_LOT, "employer", 27, 3, certificate_count=3, weight_g=65.6, postage_yen=390)
     packets = [(3, 1), (3, 2), (4, 1)]
     follow_ups = [
         {
@@ -163,9 +166,9 @@ def follow_up_plan(store: FactStore) -> Fact:
     totals = {"envelope_count": 1, "certificate_count": 3, "weight_g": 122.0, "postage_yen": 1030}
     tables = {
         "plan": [{"plan_kind": "follow_up"}],
-        "lots": [_lot(BUNDLE_LOT, "employer", BUNDLED, 25, totals)],
-        "envelopes": [bundle | _EMPLOYER_PLACE],
-        "seed_pieces": _seeds(BUNDLE_LOT, 25),
+        "lots": [lot_row(BUNDLE_LOT, "employer", BUNDLED, 25, totals)],
+        "envelopes": [bundle | EMPLOYER_PLACE],
+        "seed_pieces": seed_rows(BUNDLE_LOT, 25),
         "follow_ups": follow_ups,
     }
     return land_plan(store, "follow-up-2025-11-04", date(2025, 11, 4), tables)
@@ -173,7 +176,7 @@ def follow_up_plan(store: FactStore) -> Fact:
 
 def list_plan(store: FactStore) -> Fact:
     """One employer list of three lines."""
-    piece = _piece(LIST_LOT, "employer_list", 52, 3, certificate_count=0, weight_g=16.0, postage_yen=320)
+    piece = piece_row(LIST_LOT, "employer_list", 52, 3, certificate_count=0, weight_g=16.0, postage_yen=320)
     lines = [
         {"list_id": control_number(52), "lot_id": LIST_LOT, "employer_key": EMPLOYER, "member_key": key, "name": name}
         for key, name, *_ in PEOPLE
@@ -181,9 +184,9 @@ def list_plan(store: FactStore) -> Fact:
     totals = {"envelope_count": 1, "certificate_count": 0, "weight_g": 48.0, "postage_yen": 960}
     tables = {
         "plan": [{"plan_kind": "employer_list"}],
-        "lots": [_lot(LIST_LOT, "employer_list", LISTED, 50, totals)],
-        "envelopes": [piece | _EMPLOYER_PLACE],
-        "seed_pieces": _seeds(LIST_LOT, 50),
+        "lots": [lot_row(LIST_LOT, "employer_list", LISTED, 50, totals)],
+        "envelopes": [piece | EMPLOYER_PLACE],
+        "seed_pieces": seed_rows(LIST_LOT, 50),
         "list_lines": lines,
     }
     return land_plan(store, "employer-list-2025-06-16", date(2025, 6, 16), tables)

@@ -76,7 +76,7 @@ class SftpTarget:
 
 
 @contextlib.asynccontextmanager
-async def _sftp(target: SftpTarget) -> AsyncIterator[asyncssh.SFTPClient]:
+async def sftp_session(target: SftpTarget) -> AsyncIterator[asyncssh.SFTPClient]:
     """An SFTP session with a host that has shown the pinned key.
 
     Raises:
@@ -220,7 +220,7 @@ def _write_row(path: Path, **values: Any) -> None:
 
 
 async def _deliver_all(store: FactStore, names: Sequence[str], target: SftpTarget, received_on: date) -> None:
-    async with _sftp(target) as client:
+    async with sftp_session(target) as client:
         for name in names:
             sealed = store.get("transfers", f"{name}--sealed")
             # The manifest last: until it is there the file does not exist for the printer.
@@ -373,7 +373,7 @@ def _bytes(block: str | bytes) -> bytes:
 async def _fetch(known: Mapping[str, str] | Collection[str], target: SftpTarget, keys: Keys, work_dir: Path) -> Fetched:
     fetched = Fetched()
     ending = MANIFEST_SUFFIX + SEALED_SUFFIX
-    async with _sftp(target) as client:
+    async with sftp_session(target) as client:
         inbox = _Inbox(client, target.from_printer, keys, work_dir)
         listing = {str(name) for name in await client.listdir(target.from_printer)}
         for manifest_name in sorted(name for name in listing if name.endswith(ending)):

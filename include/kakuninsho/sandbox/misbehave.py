@@ -31,6 +31,9 @@ DEFAULT_COUNTS: dict[str, int] = {
     "truncated_answer": UNLIMITED,
     "changed_host_key": UNLIMITED,
     "resend_changed_report": UNLIMITED,
+    "accept_anything": UNLIMITED,
+    "post_unreleased": UNLIMITED,
+    "unknown_return_reason": 1,
 }
 
 

@@ -233,6 +233,7 @@ class Production:
                 on_or_after(back_on),
                 back_on,
             )
+        self._misname_returns()
         state.run("drop table back")
 
     def _report_returns(self, day: date) -> None:
@@ -273,6 +274,24 @@ class Production:
     def _misbehave_with_posted(self) -> None:
         self._strike("spoil_without_replacement", "posted", "outcome = 'spoiled'")
         self._strike("drop_piece_report", "posted", "is_silent = true")
+
+    def _misname_returns(self) -> None:
+        """Give some of the returns just decided a reason that the contract does not have."""
+        for item, left in self._faults.left("unknown_return_reason"):
+            changed = self._state.rows(
+                f"""
+                update returns set reason_code = 'R77'
+                where sequence in (
+                    select sequence from back join lots using (lot_no)
+                    where back_on is not null and contains(lot_id, ?)
+                    order by {draw_sql(self._seed, "unknown_return_reason", "sequence")} limit {left}
+                )
+                """,
+                item.lot,
+            )
+            times = int(changed[0][0])
+            if times:
+                self._faults.use(item, times)
 
     def _add_unknown_piece(self, lot_no: int, lot_id: str, day: date) -> int:
         """Report posted what nobody ordered; as often as told, all in the first lot that fits."""
