@@ -7,6 +7,7 @@ says what must come out. Where the package and this file differ, one of the two 
 from __future__ import annotations
 
 import csv
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -85,8 +86,9 @@ def read_rows(folder: Path, table: str) -> list[Row]:
         return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def read_drop(folder: Path, kind: str) -> Drop:
+def read_drop(folder: Path) -> Drop:
     """Read a drop folder and part accepted from rejected rows."""
+    kind = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["kind"]
     as_of = date.fromisoformat(folder.name.removeprefix("as_of="))
     accepted: dict[str, dict[Key, Row]] = {}
     rejects: list[Reject] = []

@@ -23,8 +23,16 @@ Bend = Callable[["Household"], Any]
 SNAPSHOT = "2025-04-30"
 # These four post first on 2025-08-01: one release covers every household of a world.
 BRANCHES = ("01440015", "01430016", "01460013", "01130012")
-EMPLOYERS = {"71010101": None, "7101010": None, "07101010": None, "71010102": "2025-06-15", "71010103": "2025-06-16"} | {
+EMPLOYERS: dict[str, Text] = {"71010101": None, "7101010": None, "07101010": None, "71010102": "2025-06-15", "71010103": "2025-06-16"} | {
     "71010104": "2025-06-17"
+}
+CLOSED_LATER = {"71010105": "2025-08-31", "71010106": "2025-09-01", "71010107": "2025-09-02"}
+EMPLOYERS |= dict.fromkeys(CLOSED_LATER)
+# Employers whose list or bundle has no place to go: the rules name only a closing as a reason to leave one out.
+NO_PLACE: dict[str, Row] = {
+    "71010201": {"address": None},
+    "71010202": {"name": "𠮷田商店"},
+    "71010203": {"postal_code": "870"},
 }
 NO_EMPLOYER_ROW = "71019999"
 
@@ -88,7 +96,8 @@ class World:
     def __init__(self) -> None:
         self.labels: dict[Key, str] = {}
         self.households: list[Household] = []
-        self.later: dict[str, dict[Key, tuple[Bend, ...]]] = {"full": {}, "delta": {}}
+        self.later: dict[str, dict[Key, tuple[Bend, ...]]] = {"full": {}, "delta": {}, "after": {}}
+        self.no_place: dict[str, Row] = {}
         self.extra: dict[str, list[Row]] = {table: [] for table in COLUMNS}
 
     def add(self, label: str, size: int = 1, *, symbol: str = "71010101", branch: str | None = None) -> Household:
@@ -115,6 +124,11 @@ class World:
             }
             for branch in BRANCHES
             for symbol, closed_on in EMPLOYERS.items()
+        ]
+        employers += [
+            {**employers[0], "insurer_number": branch, "symbol": symbol, **values}
+            for branch in BRANCHES
+            for symbol, values in self.no_place.items()
         ]
         rows = {
             "members": [row for household in households for row in household.members],
@@ -563,7 +577,51 @@ def season_world() -> World:
             world.add(f"born {day}, {suffix:02d}", 2).members[suffix]["birth_date"] = day
     for symbol in (*EMPLOYERS, NO_EMPLOYER_ROW):
         world.add(f"symbol {symbol}", 2, symbol=symbol)
+    world.no_place = NO_PLACE
+    _follow_ups(world)
     return world
+
+
+# Returned envelopes on 2025-09-01: what the newest register says of them.
+RUN_ON, AFTER_ON = "2025-09-01", "2025-08-28"
+AFTER: dict[str, Bend] = {
+    **{
+        f"{whose} lost_on {day}": _set(suffix, "lost_on", day)
+        for suffix, whose in ((0, "insured's"), (1, "own"))
+        for day in ("2025-08-31", "2025-09-01", "2025-09-02")
+    },
+    **{
+        f"{whose} birth {day}": _set(suffix, "birth_date", day)
+        for suffix, whose in ((0, "insured's"), (1, "own"))
+        for day in ("1950-08-31", "1950-09-01", "1950-09-02")
+    },
+    "insured's protection": _set(0, "protected", "true"),
+    "own protection": _set(1, "protected", "true"),
+    "own protection and loss": lambda household: household.members[1].update(protected="true", lost_on="2025-08-02"),
+    "all lost": _both("lost_on", "2025-08-15"),
+    "voluntary now": _both("enrolment", "voluntary"),
+    "own name": _set(1, "name", "健保　花子"),
+    "address elsewhere": _address("address", "大分県別府市１"),
+    "overseas": _address("country", "US"),
+    "card usable": _now_usable,
+    "own row rejected": _set(1, "sex", "x"),
+    "insured's row rejected": _set(0, "sex", "x"),
+}
+
+
+def _follow_ups(world: World) -> None:
+    for label, bend in AFTER.items():
+        for size in (2, 6):
+            _later(world.add(f"follow-up: {label}, {size}", size), world, "after", bend)
+        household = world.add(f"follow-up: {label}, insured with a card", 3)
+        household.card(0)
+        _later(household, world, "after", bend)
+    _later(world.add("follow-up: sixth protected", 6), world, "after", _set(5, "protected", "true"))
+    _later(world.add("follow-up: sixth lost", 6), world, "after", _set(5, "lost_on", "2025-08-02"))
+    for symbol in (*EMPLOYERS, *NO_PLACE, NO_EMPLOYER_ROW):
+        world.add(f"follow-up: symbol {symbol}", 2, symbol=symbol)
+        household = world.add(f"follow-up: symbol {symbol}, voluntary", 2, symbol=symbol)
+        household.members[0].update(enrolment="voluntary", qualified_on="2024-10-01")
 
 
 def _second(label: str) -> bool:
@@ -574,11 +632,25 @@ def _later(household: Household, world: World, when: str, *bends: Bend) -> None:
     world.later[when][household.key] = bends
 
 
-def later_drops(world: World) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
-    """Rows of the full drop and of the delta after it."""
+def season_drops(world: World) -> dict[str, tuple[str, dict[str, list[Row]]]]:
+    """Kind and rows of every drop of a season, by day."""
+    full, delta, after = later_drops(world)
+    return {
+        SNAPSHOT: ("full", world.tables()),
+        FULL_ON: ("full", full),
+        DELTA_ON: ("delta", delta),
+        AFTER_ON: ("delta", after),
+    }
+
+
+def later_drops(world: World) -> tuple[dict[str, list[Row]], ...]:
+    """Rows of the full drop, of the delta before the release and of the delta before the follow-up."""
     full = [changed(household, *world.later["full"].get(household.key, ())) for household in world.households]
     by_key = {household.key: household for household in world.households}
-    delta = [changed(by_key[key], *bends) for key, bends in world.later["delta"].items()]
-    tables = world.tables(delta)
-    tables["employers"] = []
-    return world.tables(full), tables
+    deltas = []
+    for when in ("delta", "after"):
+        tables = world.tables([changed(by_key[key], *bends) for key, bends in world.later[when].items()])
+        closing = [row for row in tables["employers"] if row["symbol"] in CLOSED_LATER]
+        tables["employers"] = [{**row, "closed_on": CLOSED_LATER[row["symbol"] or ""]} for row in closing]
+        deltas.append(tables if when == "after" else {**tables, "employers": []})
+    return world.tables(full), *deltas
