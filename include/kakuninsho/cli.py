@@ -162,8 +162,10 @@ def explain(
 
 
 def _add_groups() -> None:
+    from kakuninsho.printer.commands import app as printer_commands
     from kakuninsho.register.commands import app as register_commands
 
+    app.add_typer(printer_commands, name="printer", help="印刷会社とのデータ授受 (files to and from the printer)")
     app.add_typer(register_commands, name="register", help="加入者データ (register drops)")
 
 

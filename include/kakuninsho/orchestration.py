@@ -335,7 +335,7 @@ def send(approved: dict[str, Any]) -> dict[str, int]:
 
 def plan_tasks(wish: Any, *, what: str) -> Any:
     """The way of every plan: draft, judge, freeze, write, two approvals, record, send."""
-    files = write_files(freeze_plan(judge_plan(draft_plan(wish))))
+    files: Any = write_files(freeze_plan(judge_plan(draft_plan(wish))))
     first, second = approvals(files, what=what)
     return send(record_approval(files, first.output, second.output))
 

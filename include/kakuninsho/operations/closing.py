@@ -22,7 +22,7 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
     """Close the season as of its last day, while the caller holds the warehouse's slot. Returns counts of unserved.
 
     Raises:
-        SeasonOpenError: an identity of the ledger is open.
+        SeasonOpenError: an identity of the ledger is open, or a piece or file is unanswered.
     """
     wish = planning.check(settings, PlanRequest("follow_up", as_of, run_on=as_of))
     planning.draft(settings, wish)
@@ -38,11 +38,13 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
         )
     for reason, count in unserved.items():
         log.info("not served: %-32s %d", reason, count)
-    still_open = [row for row in summary["ledger"] if not row["closes"]]
+    still_open = [row for row in summary["ledger"] if not row["closes"] or row["open"]]
     if still_open:
         raise SeasonOpenError(
-            "the ledger does not close: "
-            + "; ".join(f"{row['stage']} {row['left']} against {row['right']}" for row in still_open)
+            "the season cannot be closed: "
+            + "; ".join(
+                f"{row['stage']} {row['left']} against {row['right']}, {row['open']} open" for row in still_open
+            )
             + ". Take missing reports in, or find the lost fact, and run close_season again"
         )
     return unserved

@@ -38,7 +38,11 @@ MODELS = {
         "+int_release_lots,path:models/intermediate",
         "int_run_context",
     ],
-    "follow_up": ["+int_follow_ups_pending,path:models/intermediate", "int_run_context"],
+    "follow_up": [
+        "+int_follow_ups_pending,path:models/intermediate",
+        "+int_employers_judged,path:models/intermediate",
+        "int_run_context",
+    ],
     "employer_list": ["+int_employer_list_lines_pending,path:models/intermediate", "int_run_context"],
 }
 

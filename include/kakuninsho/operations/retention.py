@@ -11,8 +11,7 @@ import json
 import logging
 from datetime import date
 
-from kakuninsho.facts.schemas import REGISTER
-from kakuninsho.facts.store import Fact, write_empty
+from kakuninsho.facts.store import Fact
 from kakuninsho.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,9 +37,7 @@ def delete_expired(settings: Settings, as_of: date, *, dry_run: bool = False) ->
 
 def _empty(fact: Fact, as_of: date) -> None:
     for path in fact.path.iterdir():
-        if path.suffix == ".parquet" and fact.kind == "register":
-            write_empty(path, REGISTER[path.stem])
-        elif path.suffix not in {".parquet", ".json"}:
+        if path.suffix != ".json" and (path.suffix != ".parquet" or fact.kind == "register"):
             path.unlink()
     meta = fact.meta | {"deleted_on": as_of.isoformat()}
     (fact.path / "fact.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -21,7 +21,9 @@ WAVES = """
 FOLLOW_UPS = """
     select run_on::varchar, outcome, count(*) from marts.fct_employer_follow_ups group by all order by all
 """
-LEDGER = "select stage, left_side, right_side, difference, closes from marts.fct_ledger order by stage"
+LEDGER = """
+    select stage, left_side, right_side, difference, open_count, closes from marts.fct_ledger order by stage
+"""
 OUTCOMES = ("employer_bundle", "branch_desk", "held", "closed")
 
 
@@ -29,8 +31,15 @@ def summarise(settings: Settings) -> dict[str, Any]:
     """Collect the summary of a season. Keys and meaning are those that the README describes; counts only."""
     with published(settings.data) as connection:
         ledger = [
-            {"stage": stage, "left": left, "right": right, "difference": difference, "closes": closes}
-            for stage, left, right, difference, closes in connection.execute(LEDGER).fetchall()
+            {
+                "stage": stage,
+                "left": int(left),
+                "right": int(right),
+                "difference": int(difference),
+                "open": int(open_count),
+                "closes": closes,
+            }
+            for stage, left, right, difference, open_count, closes in connection.execute(LEDGER).fetchall()
         ]
         summary: dict[str, Any] = {
             "campaign": settings.campaign_name,

@@ -181,7 +181,7 @@ def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, 
                 count(*) as certificates,
                 count(distinct follow_ups.envelope_id) as packets
             from pending_follow_ups as follow_ups
-            join staging.stg_newest_register__employers as employers using (employer_key)
+            join intermediate.int_employers_judged as employers using (employer_key)
             where follow_ups.outcome = 'employer_bundle'
             group by follow_ups.employer_key
             """
@@ -237,7 +237,7 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
             select
                 lot_kind, prefecture, posting_date, wave_key, lot_number,
                 '{campaign.name}-' || case lot_kind when 'home' then 'H' when 'supplementary' then 'S'
-                    when 'employer' then 'E' when 'request' then 'R' else 'L' end
+                    when 'employer' then 'E' else 'L' end
                     || '-' || lpad(prefecture::varchar, 2, '0') || '-' || strftime(posting_date, '%Y%m%d')
                     || '-' || lpad(lot_number::varchar, 2, '0') as lot_id,
                 count(*) as envelope_count, sum(certificate_count)::bigint as certificate_count,

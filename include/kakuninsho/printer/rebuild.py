@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from kakuninsho.facts.store import FactStore, sha256_of
+from kakuninsho.facts.store import Fact, FactStore, sha256_of
 from kakuninsho.printer.layout import parse_file_name
 from kakuninsho.printer.lot_file import write_lot
 
@@ -37,6 +37,18 @@ class Rebuilt:
         return self.sent == self.made and self.kept in {None, self.sent}
 
 
+def sealed_lot(store: FactStore, lot_id: str) -> Fact:
+    """The fact of the sealed step of a lot: what was sent, kept beside it until retention deletes it.
+
+    Raises:
+        RebuildError: the lot was never sealed.
+    """
+    for fact in store.all("transfers"):
+        if fact.name.endswith("--sealed") and parse_file_name(fact.meta["source"]).lot_id == lot_id:
+            return fact
+    raise RebuildError(f"lot {lot_id} was never sealed: there is nothing to compare with")
+
+
 def rebuild_lot(store: FactStore, lot_id: str, out_dir: Path) -> Rebuilt:
     """Make the clear file of a lot that was sealed again from its frozen plan into `out_dir`.
 
@@ -44,13 +56,7 @@ def rebuild_lot(store: FactStore, lot_id: str, out_dir: Path) -> Rebuilt:
         RebuildError: the lot was never sealed, or its plan's rows were deleted by retention.
         LotFileError: the plan no longer gives a valid lot file.
     """
-    sealed = None
-    for fact in store.all("transfers"):
-        if fact.name.endswith("--sealed") and parse_file_name(fact.meta["source"]).lot_id == lot_id:
-            sealed = fact
-            break
-    if sealed is None:
-        raise RebuildError(f"lot {lot_id} was never sealed: there is nothing to compare with")
+    sealed = sealed_lot(store, lot_id)
     file_name = sealed.meta["source"]
     row = pq.read_table(sealed.table("transfers")).to_pylist()[0] if sealed.table("transfers").is_file() else {}
     plan_id = row.get("plan_id") or _plan_of(store, lot_id)

@@ -1,0 +1,16 @@
+"""Every alert that a model can raise has a runbook, and every runbook an alert."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_alert_has_a_runbook() -> None:
+    sql = (ROOT / "dbt_project/models/marts/ledger/fct_alerts.sql").read_text(encoding="utf-8")
+    raised = set(re.findall(r"'([a-z_]+)' as alert_code", sql))
+    written = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} - {"README"}
+    assert raised
+    assert raised == written
