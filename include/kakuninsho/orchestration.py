@@ -335,9 +335,13 @@ def send(approved: dict[str, Any]) -> dict[str, int]:
 
 def plan_tasks(wish: Any, *, what: str) -> Any:
     """The way of every plan: draft, judge, freeze, write, two approvals, record, send."""
-    files: Any = write_files(freeze_plan(judge_plan(draft_plan(wish))))
+    drafted: Any = draft_plan(wish)
+    judged: Any = judge_plan(drafted)
+    frozen: Any = freeze_plan(judged)
+    files: Any = write_files(frozen)
     first, second = approvals(files, what=what)
-    return send(record_approval(files, first.output, second.output))
+    approved: Any = record_approval(files, first.output, second.output)
+    return send(approved)
 
 
 # --- the tasks of every DAG that takes files in -------------------------------------------------------------

@@ -31,16 +31,28 @@ def newest_fact_on(store: FactStore) -> date | None:
     return date.fromisoformat(max(days)) if days else None
 
 
-def facts_fingerprint(store: FactStore, as_of: date) -> str:
-    """A hash of the names of all facts and of the day: what was published of the same facts need not be again."""
+def facts_fingerprint(store: FactStore, as_of: date, *, but_for_later_drops: bool = False) -> str:
+    """A hash of the names of all facts and of the day: what was published of the same facts need not be again.
+
+    `but_for_later_drops` leaves the day and the register drops after the first out.
+    """
     names = [f"{kind}/{fact.name}" for kind in KINDS for fact in store.all(kind, until=as_of)]
-    return hashlib.sha256("\n".join([as_of.isoformat(), *names]).encode()).hexdigest()
+    if but_for_later_drops:
+        drops = [name for name in names if name.startswith("register/")]
+        names = [name for name in names if name not in drops[1:]]
+    else:
+        names.append(as_of.isoformat())
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
-def is_current(settings: Settings) -> bool:
-    """Whether the published copy is of all facts that there are."""
+def is_current(settings: Settings, *, but_for_later_drops: bool = False) -> bool:
+    """Whether the published copy is of all facts that there are; later drops alone need not count."""
     day = newest_fact_on(settings.store)
-    return day is None or _published(settings).get("facts") == facts_fingerprint(settings.store, day)
+    if day is None:
+        return True
+    mark = "facts_but_drops" if but_for_later_drops else "facts"
+    found = facts_fingerprint(settings.store, day, but_for_later_drops=but_for_later_drops)
+    return _published(settings).get(mark) == found
 
 
 def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
@@ -69,7 +81,11 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
             exclude=("test_type:unit",) if thorough else ("test_type:unit", "test_type:generic"),
         )
         record.update(nodes=len(results), thorough=thorough, tables=export(settings.data))
-    mark = {"facts": fingerprint, "as_of": as_of.isoformat()}
+    mark = {
+        "facts": fingerprint,
+        "facts_but_drops": facts_fingerprint(settings.store, as_of, but_for_later_drops=True),
+        "as_of": as_of.isoformat(),
+    }
     (settings.data / "published" / "published.json").write_text(json.dumps(mark) + "\n", encoding="utf-8")
     return True
 
