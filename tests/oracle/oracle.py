@@ -81,7 +81,10 @@ def read_rows(folder: Path, table: str) -> list[Row]:
     """Rows of one file as they stand: CSV values are text, an empty one is None."""
     parquet = folder / f"{table}.parquet"
     if parquet.exists():
-        return [{name: (None if row[name] == "" else row[name]) for name in row} for row in pq.read_table(parquet).to_pylist()]
+        return [
+            {name: (None if row[name] == "" else row[name]) for name in row}
+            for row in pq.read_table(parquet).to_pylist()
+        ]
     with (folder / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
         return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
 
@@ -123,7 +126,8 @@ def classify(table: str, rows: list[Row], as_of: date) -> tuple[dict[Key, Row], 
             continue
         typed = dict(row)
         failure = next(
-            ((name, code) for name in columns if (code := _column_failure(table, name, typed, as_of)) is not None), None
+            ((name, code) for name in columns if (code := _column_failure(table, name, typed, as_of)) is not None),
+            None,
         )
         if failure is None:
             assert key is not None
@@ -133,7 +137,7 @@ def classify(table: str, rows: list[Row], as_of: date) -> tuple[dict[Key, Row], 
     return accepted, rejects
 
 
-def _column_failure(table: str, name: str, row: Row, as_of: date) -> str | None:
+def _column_failure(table: str, name: str, row: Row, as_of: date) -> str | None:  # noqa: PLR0911, PLR0912 (first failure wins)
     """The reason code of one column, or None; turns dates and booleans of `row` into values as it goes."""
     value = row[name]
     judged = table not in LENIENT or name in MEMBER_KEY or name in DATES
@@ -251,7 +255,13 @@ def newest_register(drops: Iterable[Drop], day: date) -> Register:
 
 WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4}
 # Public holidays between the first and the last day of FY2025's mailing.
-HOLIDAYS = {date(2025, 7, 21), date(2025, 8, 11), date(2025, 9, 15), date(2025, 9, 23), date(2025, 10, 13)} | {
+HOLIDAYS = {
+    date(2025, 7, 21),
+    date(2025, 8, 11),
+    date(2025, 9, 15),
+    date(2025, 9, 23),
+    date(2025, 10, 13),
+} | {
     date(2025, 11, 3),
     date(2025, 11, 24),
 }
@@ -318,7 +328,7 @@ def valid_until(issued_on: date, member: Row, insured: Row, is_dependent: bool) 
 
 # --- text ----------------------------------------------------------------------------------------------------------
 
-SUBSTITUTIONS = str.maketrans("〜−‖—¢£¬", "～－∥―￠￡￢")  # noqa: B005
+SUBSTITUTIONS = str.maketrans("〜−‖—¢£¬", "～－∥―￠￡￢")
 HYPHENS = re.compile("[\u002d\u2010-\u2015\u2212\u30fc]")
 HALF_KANA = re.compile("[\uff61-\uff9f]+")
 FULL_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
@@ -366,7 +376,7 @@ def one_width(text: str | None) -> str:
 # --- dispositions --------------------------------------------------------------------------------------------------
 
 
-def need_on(card: Row | None, day: date) -> str | None:
+def need_on(card: Row | None, day: date) -> str | None:  # noqa: PLR0911 (first match wins)
     """Why the member cannot use the card on a day; None: usable (rules: マイナ保険証)."""
     if card is None or not card["has_card"]:
         return "no_card"
@@ -420,7 +430,7 @@ def delivery_hold(key: Key, register: Register, campaign: Campaign) -> str | Non
     return None if all(is_printable(text, limit) for text, limit in texts) else "unprintable_text"
 
 
-def disposition(key: Key, register: Register, campaign: Campaign) -> tuple[str, str]:
+def disposition(key: Key, register: Register, campaign: Campaign) -> tuple[str, str]:  # noqa: PLR0911 (first match wins)
     """Disposition and reason of an accepted row, first match wins; of a target the need."""
     member, day = register.member(key), campaign.snapshot_as_of
     left = left_by(key, register, day)
@@ -572,7 +582,11 @@ def recheck(
         envelope
         for household, members in sorted(left_over.items())
         for envelope in pack(
-            household, members, campaign.certificates_per_envelope, posting_date=posting_date, is_additional=True
+            household,
+            members,
+            campaign.certificates_per_envelope,
+            posting_date=posting_date,
+            is_additional=True,
         )
     ]
     return pulled, anew
@@ -588,12 +602,10 @@ def follow_up(members: Iterable[Key], run_on: date, newest: Register) -> tuple[s
         insured, employer = newest.insured(key), newest.employer(key)
         if left_by(key, newest, run_on):
             outcomes[key] = "closed"
-        elif insured is not None and insured["enrolment"] == "voluntary":
-            outcomes[key] = "branch_desk"
-        elif employer is None or (employer["closed_on"] is not None and employer["closed_on"] <= run_on):
-            outcomes[key] = "branch_desk"
-        else:
-            outcomes[key] = "employer_bundle"
+            continue
+        is_voluntary = insured is not None and insured["enrolment"] == "voluntary"
+        is_closed = employer is None or (employer["closed_on"] is not None and employer["closed_on"] <= run_on)
+        outcomes[key] = "branch_desk" if is_voluntary or is_closed else "employer_bundle"
     going_on = {outcome for outcome in outcomes.values() if outcome != "closed"}
     return (going_on.pop() if going_on else "closed"), outcomes
 

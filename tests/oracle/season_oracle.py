@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+
 from oracle import (
     Campaign,
     Drop,
@@ -96,7 +97,9 @@ class SeasonOracle:
 
     def plan_ids(self, prefix: str) -> list[str]:
         """Frozen plans of a kind that nobody rejected."""
-        rejected = {row["plan_id"] for row in self.rows("facts/approvals/*/approvals.parquet") if row["decision"] != "approved"}
+        rejected = {
+            row["plan_id"] for row in self.rows("facts/approvals/*/approvals.parquet") if row["decision"] != "approved"
+        }
         names = sorted(path.name for path in (self.data / "facts" / "plans").glob(f"{prefix}-*"))
         return [name for name in names if name not in rejected]
 
@@ -107,7 +110,9 @@ class SeasonOracle:
         for row in self.rows("facts/plans/*/certificates.parquet"):
             members[row["envelope_id"]].append((row["slot"], unpack(row["member_key"])))
         found = {envelope: tuple(key for _, key in sorted(rows)) for envelope, rows in members.items()}
-        spoiled = [row for row in self.rows("facts/feeds/piece_reports/*/rows.parquet") if row["event_type"] == "spoiled"]
+        spoiled = [
+            row for row in self.rows("facts/feeds/piece_reports/*/rows.parquet") if row["event_type"] == "spoiled"
+        ]
         for row in sorted(spoiled, key=lambda row: (row["occurred_on"], row["received_on"])):
             if row["envelope_id"] in found and row["replacement_id"]:
                 found[row["replacement_id"]] = found[row["envelope_id"]]
@@ -154,9 +159,7 @@ class SeasonOracle:
         envelopes = [envelope for envelope in self.first_plan if envelope.posting_date == posting_date]
         pulled, anew = recheck(envelopes, posting_date, self.planned_from, newest, self.campaign)
         packed_anew = Finding("packed_anew", "planned_again")
-        findings = {
-            key: finding or packed_anew for members in pulled.values() for key, finding in members.items()
-        }
+        findings = {key: finding or packed_anew for members in pulled.values() for key, finding in members.items()}
         return {key: (found.reason, found.outcome, found.hold) for key, found in findings.items()}, anew
 
     def employer_lists(self) -> tuple[set[Key], set[Key]]:
@@ -176,7 +179,11 @@ class SeasonOracle:
             for row in self.rows("facts/plans/*/envelopes.parquet")
             if row["lot_kind"] in ("home", "supplementary")
         }
-        mail |= {row["replacement_id"] for row in self.rows("facts/feeds/piece_reports/*/rows.parquet") if row["replacement_id"]}
+        mail |= {
+            row["replacement_id"]
+            for row in self.rows("facts/feeds/piece_reports/*/rows.parquet")
+            if row["replacement_id"]
+        }
         returns = self.rows("facts/feeds/return_reports/*/rows.parquet")
         outcomes: dict[tuple[str, date], str] = {}
         done: set[str] = set()
@@ -193,4 +200,3 @@ class SeasonOracle:
                 outcomes[envelope, run_on] = follow_up(self.members_of[envelope], run_on, newest)[0]
                 done.add(envelope)
         return outcomes
-

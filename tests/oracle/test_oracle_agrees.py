@@ -30,12 +30,17 @@ def season(request: pytest.FixtureRequest) -> Iterator[SeasonOracle]:
 
 def test_every_rejected_row_of_every_drop(season: SeasonOracle) -> None:
     theirs = season.marts("select as_of, file, row_number, column_name, reason_code from marts.fct_register_rejects")
-    ours = [(drop.as_of, row.file, row.row_number, row.column, row.code) for drop in season.drops for row in drop.rejects]
+    ours = [
+        (drop.as_of, row.file, row.row_number, row.column, row.code) for drop in season.drops for row in drop.rejects
+    ]
     assert sorted(map(str, theirs)) == sorted(map(str, ours))
 
 
 def test_every_disposition_and_reason(season: SeasonOracle) -> None:
-    theirs = {row[:4]: row[4:] for row in season.marts(f"select {MEMBER}, disposition, reason_code from marts.fct_member_dispositions")}
+    theirs = {
+        row[:4]: row[4:]
+        for row in season.marts(f"select {MEMBER}, disposition, reason_code from marts.fct_member_dispositions")
+    }
     assert disagreements(theirs, season.dispositions) == []
     assert len(theirs) > 0
 
@@ -53,7 +58,8 @@ def test_need_issue_date_and_validity_of_every_certificate(season: SeasonOracle)
 def test_published_envelopes_of_the_first_plan(season: SeasonOracle) -> None:
     rows = season.marts(
         """
-        select distinct insurer_number, symbol, number, position, envelopes_in_household, certificate_count, posting_date
+        select distinct insurer_number, symbol, number, position, envelopes_in_household, certificate_count,
+            posting_date
         from marts.fct_envelopes where lot_kind = 'home' and not is_additional
         """
     )
@@ -98,7 +104,7 @@ def test_every_supplementary_envelope(season: SeasonOracle) -> None:
 def test_everyone_on_the_employer_lists(season: SeasonOracle) -> None:
     theirs, ours = season.employer_lists()
     assert theirs == ours
-    assert {row for row in season.marts(f"select {MEMBER} from marts.fct_employer_lists")} == ours
+    assert set(season.marts(f"select {MEMBER} from marts.fct_employer_lists")) == ours
 
 
 def test_every_outcome_of_the_follow_up(season: SeasonOracle) -> None:

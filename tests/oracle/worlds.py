@@ -23,9 +23,13 @@ Bend = Callable[["Household"], Any]
 SNAPSHOT = "2025-04-30"
 # These four post first on 2025-08-01: one release covers every household of a world.
 BRANCHES = ("01440015", "01430016", "01460013", "01130012")
-EMPLOYERS: dict[str, Text] = {"71010101": None, "7101010": None, "07101010": None, "71010102": "2025-06-15", "71010103": "2025-06-16"} | {
-    "71010104": "2025-06-17"
-}
+EMPLOYERS: dict[str, Text] = {
+    "71010101": None,
+    "7101010": None,
+    "07101010": None,
+    "71010102": "2025-06-15",
+    "71010103": "2025-06-16",
+} | {"71010104": "2025-06-17"}
 CLOSED_LATER = {"71010105": "2025-08-31", "71010106": "2025-09-01", "71010107": "2025-09-02"}
 EMPLOYERS |= dict.fromkeys(CLOSED_LATER)
 # Employers whose list or bundle has no place to go: the rules name only a closing as a reason to leave one out.
@@ -157,7 +161,7 @@ def write_drop(folder: Path, as_of: str, kind: str, tables: dict[str, list[Row]]
     return drop
 
 
-# --- bends: each makes the second person of a household hit one line ---------------------------------------------------
+# --- bends: each makes the second person of a household hit one line -------------------------------------
 
 
 def _set(suffix: int, column: str, value: Text) -> Bend:
@@ -243,7 +247,15 @@ def _people(world: World) -> None:
     for suffix, whose in ((0, "insured's"), (1, "own")):
         for day in ("2025-04-29", "2025-04-30", "2025-05-01", "2025-08-01"):
             world.add(f"{whose} lost_on {day}", 2).members[suffix]["lost_on"] = day
-        for day in ("1950-04-29", "1950-04-30", "1950-05-01", "1948-02-29", "1952-02-29", "1950-08-01", "1954-12-01"):
+        for day in (
+            "1950-04-29",
+            "1950-04-30",
+            "1950-05-01",
+            "1948-02-29",
+            "1952-02-29",
+            "1950-08-01",
+            "1954-12-01",
+        ):
             world.add(f"{whose} birth {day}", 2).members[suffix]["birth_date"] = day
         for day in ("2024-11-29", "2024-11-30", "2024-12-01", "2024-12-02", "2024-12-03"):
             world.add(f"{whose} decided_on {day}", 2).members[suffix]["decided_on"] = day
@@ -269,7 +281,16 @@ def _cards(world: World) -> None:
                 certificate_expires_on=expires,
                 registration_cancelled_on=cancelled,
             )
-    expiries = (None, "2025-05-01", "2025-04-30", "2025-04-29", "2025-01-31", "2025-01-30", "2025-01-01", "2024-12-31")
+    expiries = (
+        None,
+        "2025-05-01",
+        "2025-04-30",
+        "2025-04-29",
+        "2025-01-31",
+        "2025-01-30",
+        "2025-01-01",
+        "2024-12-31",
+    )
     for expires in (*expiries, "2024-12-01", "2024-11-30", "2024-02-29"):
         for cancelled in (None, "2025-04-29", "2025-04-30", "2025-05-01"):
             world.add(f"expires {expires}, cancelled {cancelled}").card(
@@ -279,11 +300,40 @@ def _cards(world: World) -> None:
 
 def _places(world: World) -> None:
     codes = {f"U+{ord(mark):04X}": f"870{mark}8570" for mark in HYPHENS + NOT_HYPHENS}
-    codes |= {"every hyphen": HYPHENS.join("8708570"), "ends": "-8708570-", "none": "8708570", "full": "８７０－８５７０"}
-    codes |= {"circled": "⑧⑦⓪⑧⑤⑦⓪", "superscript": "⁸⁷⁰⁸⁵⁷⁰", "bold": "𝟖𝟕𝟎𝟖𝟓𝟕𝟎", "arabic": "٨٧٠٨٥٧٠", "devanagari": "८७०८५७०"}
-    codes |= {"mark": "〒870-8570", "space": "870 8570", "wide space": "870　8570", "leading": " 8708570", "after": "8708570 "}
-    codes |= {"six": "870-857", "eight": "870-85700", "letters": "870-857O", "parenthesised": "⑻⑺8708570", "dots": "⒈8708570"}
-    codes |= {"twelve circled": "⑫08570", "blank": " ", "fraction": "870½", "line end": "8708570\n", "zero width": "870\u200b8570"}
+    codes |= {
+        "every hyphen": HYPHENS.join("8708570"),
+        "ends": "-8708570-",
+        "none": "8708570",
+        "full": "８７０－８５７０",
+    }
+    codes |= {
+        "circled": "⑧⑦⓪⑧⑤⑦⓪",
+        "superscript": "⁸⁷⁰⁸⁵⁷⁰",
+        "bold": "𝟖𝟕𝟎𝟖𝟓𝟕𝟎",
+        "arabic": "٨٧٠٨٥٧٠",
+        "devanagari": "८७०८५७०",
+    }
+    codes |= {
+        "mark": "〒870-8570",
+        "space": "870 8570",
+        "wide space": "870　8570",
+        "leading": " 8708570",
+        "after": "8708570 ",
+    }
+    codes |= {
+        "six": "870-857",
+        "eight": "870-85700",
+        "letters": "870-857O",
+        "parenthesised": "⑻⑺8708570",
+        "dots": "⒈8708570",
+    }
+    codes |= {
+        "twelve circled": "⑫08570",
+        "blank": " ",
+        "fraction": "870½",
+        "line end": "8708570\n",
+        "zero width": "870\u200b8570",
+    }
     for label, code in codes.items():
         world.add(f"postal code {label}").addresses[0]["postal_code"] = code
     for text in SPACES + NOT_SPACES:
@@ -322,7 +372,11 @@ def _texts(world: World) -> None:
         for character in "大ｱa¢¬①α±°×…㈱﨑":
             for count in (limit // 2, limit // 2 + 1, limit, limit + 1):
                 world.add(f"{column} of {count} U+{ord(character):04X}").addresses[0][column] = character * count
-        for text in ("大" * (limit // 2 - 1) + "a", "大" * (limit // 2) + "a", "大" * (limit // 2 - 1) + "aa"):
+        for text in (
+            "大" * (limit // 2 - 1) + "a",
+            "大" * (limit // 2) + "a",
+            "大" * (limit // 2 - 1) + "aa",
+        ):
             world.add(f"{column} of {len(text)} mixed").addresses[0][column] = text
         for blank in (" ", "　", "\u2003"):
             world.add(f"{column} blank U+{ord(blank):04X}").addresses[0][column] = blank
@@ -336,15 +390,39 @@ def _texts(world: World) -> None:
 
 
 BAD_VALUES: dict[str, tuple[Text, ...]] = {
-    "insurer_number": (None, "0144001", "01440016", "02440014", "01480010", "０１４４００１５", "01440015 ", "01440023"),
+    "insurer_number": (
+        None,
+        "0144001",
+        "01440016",
+        "02440014",
+        "01480010",
+        "０１４４００１５",
+        "01440015 ",
+        "01440023",
+    ),
     "symbol": (None, "710101", "710101011", "7101010１", "7101010a", " 7101010", "7101-010"),
     "number": (None, "0", "01", "12345678", "１", "1a", "-1", "+1", "1.0"),
     "suffix": (None, "0", "000", "０１", "1a"),
     "relationship": (None, "spouse", "Insured", " insured"),
     "enrolment": (None, "Employee", "part", "　"),
     "sex": (None, "other", "MALE", "男"),
-    "birth_date": (None, "1980-02-30", "1980-2-3", "19800203", "1980/02/03", "1900-01-01", "1900-01-02", "1899-12-31")
-    + ("2025-04-30", "2025-05-01", "2023-02-29", "1980-05-05 ", "１９８０-05-05", "1980-05-05T00:00:00", "0000-01-01"),
+    "birth_date": (
+        None,
+        "1980-02-30",
+        "1980-2-3",
+        "19800203",
+        "1980/02/03",
+        "1900-01-01",
+        "1900-01-02",
+        "1899-12-31",
+        "2025-04-30",
+        "2025-05-01",
+        "2023-02-29",
+        "1980-05-05 ",
+        "１９８０-05-05",
+        "1980-05-05T00:00:00",
+        "0000-01-01",
+    ),
     "qualified_on": (None, "2020-04-31", "1980-05-04", "1980-05-05", "x"),
     "decided_on": (None, "2020-13-01", "1970-01-01", "9999-12-31"),
     "lost_on": ("2025-02-29", "2020-03-31", "2020-04-01", "0", "9999-12-31"),
@@ -352,7 +430,7 @@ BAD_VALUES: dict[str, tuple[Text, ...]] = {
 }
 
 
-def _rejects(world: World) -> None:
+def _rejects(world: World) -> None:  # noqa: PLR0912 (one loop per kind of row)
     for column, values in BAD_VALUES.items():
         for value in values:
             for suffix in (0, 1):
@@ -370,7 +448,12 @@ def _rejects(world: World) -> None:
             household.members[suffix]["sex"] = "x"
             household.members += [dict(household.members[suffix]) for _ in range(copies - 1)]
     for suffix in (0, 1):
-        for column, value in (("sex", "x"), ("sex", "female"), ("lost_on", "2025-04-30"), ("protected", "true")):
+        for column, value in (
+            ("sex", "x"),
+            ("sex", "female"),
+            ("lost_on", "2025-04-30"),
+            ("protected", "true"),
+        ):
             household = world.add(f"two rows {suffix:02d}, {column} {value}", 2)
             household.members.append({**household.members[suffix], column: value})
     household = world.add("two rows without a number of one key, unlike", 2)
@@ -431,7 +514,13 @@ def _rejects(world: World) -> None:
         world.extra["employers"] += [{**employer, "insurer_number": branch, "symbol": symbol, **row} for row in rows]
     world.extra["employers"] += [{**employer, "symbol": None}, {**employer, "symbol": "7"}]
     world.extra["addresses"].append(
-        {"insurer_number": branch, "symbol": "71010101", "number": "01", "postal_code": None, "updated_on": "2020-01-01"}
+        {
+            "insurer_number": branch,
+            "symbol": "71010101",
+            "number": "01",
+            "postal_code": None,
+            "updated_on": "2020-01-01",
+        }
     )
 
 
@@ -443,7 +532,7 @@ def changed(household: Household, *bends: Bend) -> Household:
     return later
 
 
-# --- a season's changes: what the re-check and the follow-up must find ---------------------------------------------------
+# --- a season's changes: what the re-check and the follow-up must find -----------------------------------
 
 
 def _both(column: str, value: Text) -> Bend:
@@ -534,10 +623,17 @@ ABSENCES: dict[str, Bend] = {
     "address row missing": _no_address,
 }
 FULL_ON, DELTA_ON = "2025-06-30", "2025-07-30"
-ORDERED = ("own row rejected", "own lost_on 2025-07-31", "own birth 1950-07-31", "own protection", "own name", "card usable")
+ORDERED = (
+    "own row rejected",
+    "own lost_on 2025-07-31",
+    "own birth 1950-07-31",
+    "own protection",
+    "own name",
+    "card usable",
+)
 
 
-def season_world() -> World:
+def season_world() -> World:  # noqa: PLR0912 (one loop per kind of change)
     """Households that are all planned at the snapshot, and change before their posting date."""
     world = World()
     for size in (1, 2, 5, 9):
@@ -559,7 +655,12 @@ def season_world() -> World:
             _later(world.add(f"{label} ({when})", 6), world, when, bend)
     for first, second in combinations(ORDERED, 2):
         _later(world.add(f"{first} and {second}", 2), world, "delta", CHANGES[first], CHANGES[second])
-    for label in ("own row rejected", "insured's row rejected", "address row rejected", "own lost_on 2025-07-31"):
+    for label in (
+        "own row rejected",
+        "insured's row rejected",
+        "address row rejected",
+        "own lost_on 2025-07-31",
+    ):
         household = world.add(f"{label} in the full drop, mended in the delta", 2)
         _later(household, world, "full", CHANGES[label])
         _later(household, world, "delta", lambda _household: None)
