@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,11 @@ class FactStore:
     def find(self, kind: str, name: str) -> Fact | None:
         """The fact of this name, or None."""
         path = self.root / kind / name
-        if not (path / "fact.json").is_file():
+        try:
+            changed = (path / "fact.json").stat().st_mtime_ns
+        except FileNotFoundError:
             return None
-        return Fact(kind, name, path, json.loads((path / "fact.json").read_text(encoding="utf-8")))
+        return Fact(kind, name, path, _read_meta(path / "fact.json", changed))
 
     def get(self, kind: str, name: str) -> Fact:
         """The fact of this name.
@@ -116,9 +119,8 @@ class FactStore:
         folder = self.root / kind
         if not folder.is_dir():
             return []
-        names = sorted(path.name for path in folder.iterdir() if (path / "fact.json").is_file())
-        facts = [self.get(kind, name) for name in names]
-        return [fact for fact in facts if until is None or fact.meta["received_on"] <= until.isoformat()]
+        facts = [self.find(kind, name) for name in sorted(path.name for path in folder.iterdir())]
+        return [fact for fact in facts if fact and (until is None or fact.meta["received_on"] <= until.isoformat())]
 
     @contextmanager
     def land(
@@ -177,6 +179,12 @@ class FactStore:
         folder = self.data / "tmp"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+@lru_cache(maxsize=20_000)
+def _read_meta(path: Path, changed: int) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return meta
 
 
 def _private_folder(folder: Path, *, below: Path) -> None:

@@ -567,7 +567,8 @@ def _counts(script: Script, evidence: Evidence) -> Check:
         file
         for file in script.good_lots
         for row in evidence.answers_to("lots", file)
-        if (row["envelope_count"], row["certificate_count"]) != (str(file.envelope_count), str(file.certificate_count))
+        if row["result"] == "accepted"
+        and (row["envelope_count"], row["certificate_count"]) != (str(file.envelope_count), str(file.certificate_count))
     ]
     seen = f"{len(differing)} lots differ"
     return Check("counted_as_sent", "受領件数の一致", "0 lots differ", seen, _verdict(not differing))

@@ -86,18 +86,16 @@ class Season:
             if (until is None or run.moment.date() <= until) and (only is None or run.dag_id in only)
         ]
         today: date | None = None
-        published = True
         for number, run in enumerate(runs, start=1):
-            if not published and (run.moment.date() != today or run.moment.hour > PUBLISH_HOUR):
-                self._publish(today or run.moment.date())
-                published = True
-            if run.moment.date() != today:
-                today = run.moment.date()
+            day = run.moment.date()
+            if today is not None and day.isocalendar()[:2] != today.isocalendar()[:2]:
+                self._publish(today)
+            if day != today:
+                today = day
                 self._let_days_pass(today)
-                published = False
             tell(Progress(number, len(runs), run, str(self.dags[run.dag_id].dag_display_name)))
             self._run(run)
-        if not published and today is not None:
+        if today is not None:
             self._publish(today)
         return len(runs)
 
@@ -107,7 +105,10 @@ class Season:
             control.advance(self.sandbox.root, day)
 
     def _publish(self, day: date) -> None:
-        """What a scheduler does when facts have arrived, once a day. A drop alone changes nothing that is shown."""
+        """What a scheduler does when facts have arrived, here at the end of a week with news.
+
+        A drop alone changes nothing that is shown.
+        """
         from kakuninsho.operations import publishing
 
         if publishing.is_current(self.settings, but_for_later_drops=True):

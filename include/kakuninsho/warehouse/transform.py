@@ -120,6 +120,7 @@ def _flags(data: Path) -> list[str]:
         "--profiles-dir", str(DBT_PROJECT),
         "--target-path", str(data / "dbt" / "target"),
         "--log-path", str(data / "dbt" / "logs"),
+        "--log-level-file", "none",
         "--quiet",
         "--no-version-check",
     ]  # fmt: skip
@@ -135,7 +136,8 @@ def _close() -> None:
 
 def _ensure_staging(data: Path) -> None:
     mark = data / "dbt" / "staging.sha256"
-    digest = _project_hash()
+    # The views name their files by absolute path, so a folder that was moved needs them anew.
+    digest = f"{_project_hash()} {data}"
     current = mark.read_text(encoding="utf-8") if mark.is_file() and (data / "warehouse.duckdb").is_file() else ""
     if current != digest:
         call_dbt(data, ["seed"])
