@@ -112,20 +112,28 @@ def play_follow_up(settings: Settings) -> Settings:
     home, release = plans / f"home-{SNAPSHOT}", plans / f"release-{POSTING}"
     pulled = set(pq.read_table(release / "pulls.parquet").column("envelope_id").to_pylist())
     pieces = [piece for path in (home, release) for piece in pq.read_table(path / "envelopes.parquet").to_pylist()]
+    spare = {
+        lot["lot_id"]: iter(range(lot["replacement_first"], lot["replacement_last"] + 1))
+        for path in (home, release)
+        for lot in pq.read_table(path / "lots.parquet").to_pylist()
+    }
     reports, returns = [], []
     run_on = date.fromisoformat(RUN_ON)
     for number, piece in enumerate(pieces):
-        posted = piece["envelope_id"] not in pulled
-        tracking = f"5{number:010d}" if posted else None
-        same = {"envelope_id": piece["envelope_id"], "tracking_number": tracking}
-        event = {
-            "lot_id": piece["lot_id"],
-            "event_type": "posted" if posted else "pulled",
-            "occurred_on": POSTING,
-        }
-        reports.append(same | event)
+        envelope_id, lot = piece["envelope_id"], {"lot_id": piece["lot_id"], "occurred_on": POSTING}
+        if envelope_id in pulled:
+            reports.append({"envelope_id": envelope_id, "event_type": "pulled", **lot})
+            continue
+        # Two in twenty-six are printed again, once or twice: the last one is posted.
+        for _ in range(max(0, number % 26 - 23)):
+            sequence = next(spare[piece["lot_id"]])
+            again = f"{sequence:09d}{98 - sequence * 100 % 97:02d}"
+            reports.append({"envelope_id": envelope_id, "event_type": "spoiled", "replacement_id": again, **lot})
+            envelope_id = again
+        same = {"envelope_id": envelope_id, "tracking_number": f"5{number:010d}"}
+        reports.append({"event_type": "posted", **same, **lot})
         # One in ten is delivered, one in ten comes back on the day of the run, the others the day before.
-        if posted and number % 10 < 9:
+        if number % 10 < 9:
             returned_on = run_on if number % 10 == 8 else date(2025, 8, 31)
             returns.append(same | {"returned_on": returned_on, "reason_code": "R01"})
     feed(settings, "piece_reports", reports, date(2025, 8, 4))
