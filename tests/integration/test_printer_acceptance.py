@@ -24,7 +24,7 @@ WILLING = {
     "spoiled": 0.2,
     "returned_home": 1.0,
     "reported_late": 0.0,
-    "return_reasons": {code: 1 / 7 for code in REASONS},
+    "return_reasons": dict.fromkeys(REASONS, 1 / 7),
 }
 BOTH = frozenset({"spoils", "returns"})
 

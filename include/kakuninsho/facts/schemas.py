@@ -296,6 +296,15 @@ TRANSFERS: dict[str, Columns] = {
     },
 }
 
+REFUSALS: dict[str, Columns] = {
+    # One row per answer of the printer that was not taken in, and reason.
+    "refusals": {
+        "file_name": "VARCHAR",
+        "reason": "VARCHAR",  # words for a person; no value of a row
+        "received_on": "DATE",
+    },
+}
+
 # Every kind of fact, with its tables. Feeds are kinds of their own, below feeds/.
 KINDS: dict[str, dict[str, Columns]] = {
     "register": REGISTER,
@@ -303,6 +312,7 @@ KINDS: dict[str, dict[str, Columns]] = {
     "plans": PLANS,
     "approvals": APPROVALS,
     "transfers": TRANSFERS,
+    "refusals": REFUSALS,
 }
 
 # What dbt reads besides facts: the day, the drops that count on it, and the campaign. Rewritten before each run.

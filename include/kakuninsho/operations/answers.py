@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from datetime import date
 from pathlib import Path
 
-from kakuninsho.facts.schemas import FEEDS
-from kakuninsho.facts.store import sha256_of
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kakuninsho.facts.schemas import FEEDS, REFUSALS
+from kakuninsho.facts.store import ARROW_TYPES, FactStore, sha256_of
 from kakuninsho.feeds import StagedFeed, land_feed, stage_feed
 from kakuninsho.gates import require, run_gate
 from kakuninsho.printer.sealing import load_keys
-from kakuninsho.printer.transfer import SftpTarget, fetch_answers
+from kakuninsho.printer.transfer import Refusal, SftpTarget, fetch_answers
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 
@@ -37,8 +41,20 @@ def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str
         fetched = fetch_answers(known, target, load_keys(settings.keys), inbox)
         for refusal in fetched.refusals:
             log.error("%s was not taken in: %s", refusal.name, refusal.reason)
+            _land_refusal(store, refusal, as_of)
         record.update(files=len(fetched.answers), refused=len(fetched.refusals))
     return sorted((answer.feed, answer.name) for answer in fetched.answers)
+
+
+def _land_refusal(store: FactStore, refusal: Refusal, as_of: date) -> None:
+    """Make a refusal a fact, once for each file and reason: it is an alert until the file is taken in."""
+    digest = hashlib.sha256(f"{refusal.name} {refusal.reason}".encode()).hexdigest()
+    if store.find("refusals", digest[:16]) is not None:
+        return
+    row = {"file_name": refusal.name, "reason": refusal.reason, "received_on": as_of}
+    schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in REFUSALS["refusals"].items()])
+    with store.land("refusals", digest[:16], received_on=as_of, source=refusal.name) as draft:
+        pq.write_table(pa.Table.from_pylist([row], schema=schema), draft.table("refusals"))
 
 
 def find_core_feeds(settings: Settings, feeds: tuple[str, ...] = CORE_FEEDS) -> list[tuple[str, str]]:

@@ -46,6 +46,18 @@ feed_rejects as (
     select * from {{ ref('stg_feeds__rejects') }}
 ),
 
+refusals as (
+    select * from {{ ref('stg_refusals') }}
+),
+
+piece_reports as (
+    select * from {{ ref('stg_feeds__piece_reports') }}
+),
+
+return_reports as (
+    select * from {{ ref('stg_feeds__return_reports') }}
+),
+
 -- The printer answers a file by its next weekly report.
 answered_files as (
     select distinct file_name
@@ -321,6 +333,37 @@ feed_rows as (
     group by feed
 ),
 
+-- A file that was put right under its own name is no alert any more; one that came before with other content stays.
+taken_in as (
+    select
+        source_file,
+        max(received_on) as received_on
+    from (
+        select source_file, received_on from acknowledgements
+        union all
+        select source_file, received_on from piece_reports
+        union all
+        select source_file, received_on from return_reports
+        union all
+        select source_file, received_on from feed_rejects
+    )
+    group by source_file
+),
+
+answers_refused as (
+    select
+        'answer_refused' as alert_code,
+        refusals.file_name as subject,
+        count(*) as count,
+        min(refusals.received_on) as raised_on,
+        'critical' as severity
+    from refusals
+    left join taken_in
+        on refusals.file_name = taken_in.source_file and refusals.received_on < taken_in.received_on
+    where taken_in.source_file is null
+    group by refusals.file_name
+),
+
 alerts as (
     select * from unacknowledged
     union all
@@ -357,6 +400,8 @@ alerts as (
     select * from samples
     union all
     select * from feed_rows
+    union all
+    select * from answers_refused
 ),
 
 final as (
