@@ -4,12 +4,12 @@
     of a translation, so translations run only on text that has something to translate.
 -#}
 
-{#- Whether text is null, empty, or made of Unicode spaces and invisible characters only. -#}
+{#- Whether text is null, empty, or made of Unicode spaces only. -#}
 {% macro is_blank(content) -%}
     coalesce(
         regexp_full_match(
             {{ content }},
-            '[\s\x0B\x1C-\x1F\x{85}\p{Z}\x{180E}\x{200B}-\x{200D}\x{2060}\x{FEFF}]*'
+            '[\s\x0B\x1C-\x1F\x{85}\p{Z}]*'
         ),
         true
     )

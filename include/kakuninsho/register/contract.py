@@ -59,12 +59,12 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     "inconsistent",
 )
 
-# Unicode's White_Space, and the characters without width that leave a field just as empty.
+# Unicode's White_Space, and the four separators of ASCII. Characters without width are no spaces: they are unprintable.
 BLANK_CHARACTERS = "".join(
     chr(code)
     for code in (
-        *range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, 0x180E, *range(0x2000, 0x200E),
-        0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF,
+        *range(0x09, 0x0E), *range(0x1C, 0x20), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B),
+        0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
     )
 )  # fmt: skip
 

@@ -96,21 +96,32 @@ protected_envelopes as (
     where is_protected
 ),
 
+-- One reason for the desk takes the whole envelope there, but for those who are taken out of it.
+desk_envelopes as (
+    select
+        envelope_id,
+        max(desk_reason_code) as desk_reason_code
+    from judged
+    where closed_reason_code is null and desk_reason_code is not null
+    group by envelope_id
+),
+
 placed as (
     select
         judged.*,
         case
             when protected_envelopes.envelope_id is not null then 'held'
             when judged.closed_reason_code is not null then 'closed'
-            when judged.desk_reason_code is not null then 'branch_desk'
+            when desk_envelopes.envelope_id is not null then 'branch_desk'
             else 'employer_bundle'
         end as outcome,
         case
             when protected_envelopes.envelope_id is not null then 'address_protected'
-            else coalesce(judged.closed_reason_code, judged.desk_reason_code)
+            else coalesce(judged.closed_reason_code, desk_envelopes.desk_reason_code)
         end as reason_code
     from judged
     left join protected_envelopes on judged.envelope_id = protected_envelopes.envelope_id
+    left join desk_envelopes on judged.envelope_id = desk_envelopes.envelope_id
 ),
 
 -- Where the envelope itself goes: with those who are left in it.

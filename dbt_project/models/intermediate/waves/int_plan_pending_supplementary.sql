@@ -94,39 +94,62 @@ households_with_incident as (
     where is_incident
 ),
 
--- The re-check of a wave, for people who were not in it (rules: a wave and its releases, line 1).
-late_checked as (
+-- Joined by keys alone and kept: a filter that looks at the campaign too would let the planner pair every member with
+-- every address before it looks at these few people.
+late_beside_newest as materialized (
     select
         late_on_this_day.member_key,
         late_on_this_day.household_key,
         late_on_this_day.need,
-        late_on_this_day.route
+        late_on_this_day.route,
+        members.name,
+        members.name_kana,
+        members.birth_date,
+        members.lost_on,
+        members.protected as is_protected,
+        insured.name as insured_name,
+        insured.birth_date as insured_birth_date,
+        insured.lost_on as insured_lost_on,
+        insured.protected as is_insured_protected,
+        addresses.postal_code,
+        addresses.address,
+        addresses.building,
+        addresses.country
     from late_on_this_day
-    cross join run_context
-    cross join campaign
     inner join members on late_on_this_day.member_key = members.member_key
     inner join members as insured
         on {{ insured_of_household('late_on_this_day.household_key') }} = insured.member_key
     inner join addresses on late_on_this_day.household_key = addresses.household_key
     left join others_live on late_on_this_day.member_key = others_live.member_key
     left join households_with_incident on late_on_this_day.household_key = households_with_incident.household_key
+    where others_live.member_key is null and households_with_incident.household_key is null
+),
+
+-- The re-check of a wave, for people who were not in it (rules: a wave and its releases, line 1).
+late_checked as (
+    select
+        late.member_key,
+        late.household_key,
+        late.need,
+        late.route
+    from late_beside_newest as late
+    cross join run_context
+    cross join campaign
     where
-        others_live.member_key is null
-        and households_with_incident.household_key is null
-        and not coalesce(members.lost_on <= run_context.posting_date, false)
-        and not coalesce(insured.lost_on <= run_context.posting_date, false)
-        and {{ birthday_75('members.birth_date') }} > run_context.posting_date
-        and {{ birthday_75('insured.birth_date') }} > run_context.posting_date
-        and not members.protected
-        and not insured.protected
-        and addresses.country = 'JP'
-        and not {{ is_blank('addresses.address') }}
-        and {{ normalised_postal_code('addresses.postal_code') }} is not null
-        and {{ fits_print('insured.name', 'campaign.max_name_width') }}
-        and {{ fits_print('members.name', 'campaign.max_name_width') }}
-        and {{ fits_print('members.name_kana', 'campaign.max_name_width') }}
-        and {{ fits_print('addresses.address', 'campaign.max_address_width') }}
-        and {{ fits_print('addresses.building', 'campaign.max_building_width') }}
+        not coalesce(late.lost_on <= run_context.posting_date, false)
+        and not coalesce(late.insured_lost_on <= run_context.posting_date, false)
+        and {{ birthday_75('late.birth_date') }} > run_context.posting_date
+        and {{ birthday_75('late.insured_birth_date') }} > run_context.posting_date
+        and not late.is_protected
+        and not late.is_insured_protected
+        and late.country = 'JP'
+        and not {{ is_blank('late.address') }}
+        and {{ normalised_postal_code('late.postal_code') }} is not null
+        and {{ fits_print('late.insured_name', 'campaign.max_name_width') }}
+        and {{ fits_print('late.name', 'campaign.max_name_width') }}
+        and {{ fits_print('late.name_kana', 'campaign.max_name_width') }}
+        and {{ fits_print('late.address', 'campaign.max_address_width') }}
+        and {{ fits_print('late.building', 'campaign.max_building_width') }}
 ),
 
 people as (
