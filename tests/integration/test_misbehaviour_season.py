@@ -33,6 +33,7 @@ from mailing_facts import SNAPSHOT, MailingFacts, address, household, person
 
 pytestmark = pytest.mark.slow
 
+ANSWERED, SENT_AGAIN = date(2025, 5, 19), date(2025, 5, 20)
 HANDED_OFF, RELEASED, POSTED = date(2025, 5, 15), date(2025, 7, 31), date(2025, 8, 1)
 DUE = date(2025, 8, 18)  # more than 14 days after posting: every report should be there
 SETTLED = date(2025, 9, 12)
@@ -150,8 +151,15 @@ def play(season: Season) -> Season:
         target = season.target(outside.port)
         control.advance(season.outside, HANDED_OFF)
         season.plan(planning.home_wish(season.settings, HANDED_OFF), target)
-        control.advance(season.outside, date(2025, 5, 19))
-        season.take_in(date(2025, 5, 19), target)
+        control.advance(season.outside, ANSWERED)
+        season.take_in(ANSWERED, target)
+        season.publish(ANSWERED)
+        again = waves.resend_wish(season.settings, SENT_AGAIN)
+        assert again is not None
+        season.plan(again, target)
+        control.advance(season.outside, date(2025, 5, 26))
+        season.take_in(date(2025, 5, 26), target)
+        assert waves.resend_wish(season.settings, date(2025, 5, 26)) is None
         season.facts.register(date(2025, 7, 30), leavers, kind="delta")
         control.advance(season.outside, RELEASED)
         wish = waves.release_wish(season.settings, RELEASED)
@@ -189,7 +197,6 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Season:
 
 # What is said on the day when every report should be there, and for good.
 SAID_FOR_GOOD = {
-    "lot_rejected": {lot("reject_lot"): HOUSEHOLDS},
     "lot_unacknowledged": {lot("silent_ack"): 1, lot("post_unreleased"): 1},
     "lot_withheld": {lot("silent_ack"): HOUSEHOLDS},
     "acknowledged_count_differs": {lot("wrong_ack_counts"): 1},
@@ -215,6 +222,22 @@ def test_each_misbehaviour_is_said_by_code_and_lot(bad: Season) -> None:
     # The piece whose report was left out has come back meanwhile.
     returned = {"returned_without_posting": {lot("drop_piece_report"): 1}}
     assert without_refusals(bad.alerts[SETTLED]) == SAID_FOR_GOOD | returned
+
+
+def test_a_rejected_lot_is_said_and_sent_again_under_new_numbers(bad: Season) -> None:
+    assert bad.alerts[ANSWERED]["lot_rejected"] == {lot("reject_lot"): HOUSEHOLDS}
+    again = lot("reject_lot").removesuffix("01") + "02"
+    lots = bad.rows(f"select lot_id, status from marts.fct_lots where lot_id like '{again[:-2]}%' order by lot_id")
+    assert lots == [(lot("reject_lot"), "replaced"), (again, "posted")]
+    envelopes = bad.rows(
+        f"""select before.status, replacement.status, count(*), count(distinct replacement.envelope_id)
+        from marts.fct_envelopes as before
+        left join marts.fct_envelopes as replacement on replacement.replaces_envelope_id = before.envelope_id
+        where before.lot_id = '{lot("reject_lot")}' group by all order by all"""
+    )
+    assert envelopes == [("replaced", "live", 7, 7), ("replaced", "pulled", 1, 1)]
+    twice = "select member_key from marts.fct_certificates where is_live group by all having count(*) > 1"
+    assert bad.rows(twice.replace("member_key", "insurer_number, symbol, number, suffix")) == []
 
 
 def test_a_report_that_is_only_late_is_missing_until_it_comes(bad: Season) -> None:
@@ -281,12 +304,10 @@ def test_a_late_report_is_open_and_no_difference(bad: Season) -> None:
 
 def test_lots_that_may_not_leave_were_not_released(bad: Season) -> None:
     released = dict(bad.rows("select lot_id, status from marts.fct_lots"))
-    assert released[lot("reject_lot")] == "rejected"
     assert released[lot("silent_ack")] == "withheld"
     plan = bad.settings.store.get("plans", f"release-{POSTED}")
     rows = pq.read_table(plan.table("release_lots")).to_pylist()
     assert {row["lot_id"]: row["withheld_reason_code"] for row in rows if not row["is_released"]} == {
-        lot("reject_lot"): "lot_rejected",
         lot("silent_ack"): "not_acknowledged",
         lot("post_unreleased"): "not_acknowledged",
     }

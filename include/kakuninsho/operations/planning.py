@@ -38,6 +38,7 @@ MODELS = {
         "+int_release_lots,path:models/intermediate",
         "int_run_context",
     ],
+    "resend": ["+int_lots,path:models/intermediate", "int_run_context"],
     "follow_up": [
         "+int_follow_ups_pending,path:models/intermediate",
         "+int_employers_judged,path:models/intermediate",

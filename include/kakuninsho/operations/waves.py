@@ -80,6 +80,35 @@ def release_wish(settings: Settings, as_of: date) -> PlanRequest | None:
     return wish if decided or (row and row[0]) else None
 
 
+def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
+    """The wish to send lots of home mail that the printer rejected again, under new numbers; None without any."""
+    wish = PlanRequest("resend", as_of, run_on=as_of)
+    if settings.store.find("plans", wish.plan_id) is not None:
+        return wish
+    root = settings.store.root
+    connection = memory()
+    try:
+        row = connection.execute(
+            f"""
+            with answers as (
+                select lot_id, arg_max(result, (acknowledged_on, row_number)) as result
+                from read_parquet('{root}/feeds/acknowledgements/*/rows.parquet')
+                where lot_id is not null and received_on <= ? group by lot_id
+            )
+            select count(*) from read_parquet('{root}/plans/*/lots.parquet') as lots join answers using (lot_id)
+            where result = 'rejected' and lot_kind in ('home', 'supplementary')
+                and lot_id not in (
+                    select replaces_lot_id from read_parquet('{root}/plans/*/lots.parquet')
+                    where replaces_lot_id is not null
+                )
+            """,
+            [as_of],
+        ).fetchone()
+    finally:
+        connection.close()
+    return wish if row and row[0] else None
+
+
 def _posting_date(settings: Settings, as_of: date) -> date:
     campaign = settings.campaign
     if as_of in campaign.releases:

@@ -30,7 +30,7 @@ class PlanError(RuntimeError):
 class PlanRequest:
     """Which plan is wanted, for which day."""
 
-    kind: str  # home, release, employer_list, follow_up, request
+    kind: str  # home, release, resend, employer_list, follow_up, request
     as_of: date
     posting_date: date | None = None
     run_on: date | None = None
@@ -217,9 +217,48 @@ def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, 
     )
 
 
+def _rejected_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, _request: PlanRequest) -> None:
+    """Envelopes of home and supplementary lots that the printer rejected, as they were frozen (rules: a lot).
+
+    Each lot gets the next number of its branch and posting date. Posting date, validity and k/n stay: the release
+    re-checks them as it does every planned envelope.
+    """
+    connection.execute(
+        """
+        create temp table rejected_lots as
+        with known as (
+            select lot_kind, prefecture, posting_date, max(regexp_extract(lot_id, '([0-9]+)$', 1)::integer) as highest
+            from staging.stg_plans__lots group by all
+        )
+        select
+            lots.lot_id,
+            (known.highest + row_number() over (
+                partition by lots.lot_kind, lots.prefecture, lots.posting_date order by lots.lot_id
+            ))::integer as lot_number
+        from intermediate.int_lots as lots
+        join known using (lot_kind, prefecture, posting_date)
+        where lots.answer = 'rejected' and not lots.is_replaced and not lots.is_voided
+            and lots.lot_kind in ('home', 'supplementary');
+        create temp table pieces as
+        select
+            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position, employer_key,
+            envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address, building,
+            weight_g, envelope_id as replaces_envelope_id, lot_id as replaces_lot_id
+        from staging.stg_plans__envelopes join rejected_lots using (lot_id);
+        create temp view pending as
+        select
+            pieces.lot_kind, pieces.prefecture, pieces.posting_date, pieces.lot_number, pieces.household_key,
+            pieces.position, certificates.* exclude (plan_id, received_on, certificate_id, envelope_id, household_key)
+        from staging.stg_plans__certificates as certificates
+        join pieces on pieces.replaces_envelope_id = certificates.envelope_id
+        """
+    )
+
+
 _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
     "home": _household_pieces,
     "release": _household_pieces,
+    "resend": _rejected_pieces,
     "follow_up": _employer_pieces,
     "employer_list": _employer_pieces,
 }
@@ -278,22 +317,25 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
 def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> dict[str, int | None]:
     """Write every table of a plan; a table that this kind of plan does not have gets no row."""
     number = control_number_sql("sequence")
-    has_certificates = request.kind in {"home", "release", "request"}
+    has_certificates = request.kind in {"home", "release", "resend", "request"}
+    is_resend = request.kind == "resend"
+    replaces_lot = "(select any_value(replaces_lot_id) from numbered where numbered.lot_id = lots.lot_id)"
     queries: dict[str, str] = {
-        "lots": """
+        "lots": f"""
             select plan_id, received_on, lot_id, lot_kind, prefecture, posting_date, wave_key, envelope_count,
                 certificate_count, seed_count, first_sequence,
                 first_sequence + seed_count + envelope_count as replacement_first,
                 first_sequence + seed_count + envelope_count + spare_count - 1 as replacement_last,
                 weight_g + seed_count * packet_weight(1) as weight_g,
                 postage_yen + seed_count * postage(packet_weight(1)) as postage_yen,
-                null as replaces_lot_id
+                {replaces_lot if is_resend else "null"} as replaces_lot_id
             from lots cross join stamp order by first_sequence""",
         "envelopes": f"""
             select plan_id, received_on, {number} as envelope_id, sequence, lot_id, lot_kind, position_in_lot,
                 household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,
                 posting_date, wave_key, prefecture, addressee_name, postal_code, address, building, weight_g,
-                postage(weight_g) as postage_yen, null as replaces_envelope_id
+                postage(weight_g) as postage_yen,
+                {"replaces_envelope_id" if is_resend else "null"} as replaces_envelope_id
             from numbered cross join stamp order by sequence""",
         "seed_pieces": f"""
             select plan_id, received_on, {number} as envelope_id, sequence, lot_id, position_in_lot
@@ -336,9 +378,10 @@ def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, r
     """Whom the gate must not find in the plan; beside the draft, never frozen with it.
 
     The first plan is of the snapshot: who is protected since then is pulled at the re-check, so the snapshot's own
-    protection counts for it. Every other plan is judged by the newest register.
+    protection counts for it, and for its lots sent again. Every other plan is judged by the newest register.
     """
-    members = "staging.stg_register__members" if request.kind == "home" else "staging.stg_newest_register__members"
+    of_snapshot = request.kind in {"home", "resend"}
+    members = "staging.stg_register__members" if of_snapshot else "staging.stg_newest_register__members"
     insured = "member_key % 100 = 0"
     guarded = {
         "protected": (

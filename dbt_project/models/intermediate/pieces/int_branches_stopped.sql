@@ -46,7 +46,7 @@ rated as (
     from lots
     left join resumed on lots.prefecture = resumed.prefecture
     left join seen_returns on lots.lot_id = seen_returns.lot_id
-    where lots.plan_kind in ('home', 'release') and not lots.is_voided
+    where lots.plan_kind in ('home', 'release', 'resend') and not lots.is_voided
 ),
 
 stopped_lots as (

@@ -109,17 +109,17 @@ joined as (
         answered.answer,
         answered.acknowledged_on,
         answered.acknowledged_envelope_count,
-        plans.plan_kind in ('home', 'release') as needs_release,
+        plans.plan_kind in ('home', 'release', 'resend') as needs_release,
         -- A release's own supplementary lot goes out with it; other lots leave by approval and transfer alone.
         case
-            when plans.plan_kind = 'home' then coalesce(releases.has_release_line, false)
+            when plans.plan_kind in ('home', 'resend') then coalesce(releases.has_release_line, false)
             when plans.plan_kind = 'release' then coalesce(releases.has_release_line, true)
             else true
         end as is_in_release,
         case
             when plans.is_voided or replaced.lot_id is not null then false
             when coalesce(answered.answer = 'rejected', false) then false
-            when plans.plan_kind = 'home' then coalesce(releases.is_released, false)
+            when plans.plan_kind in ('home', 'resend') then coalesce(releases.is_released, false)
             when plans.plan_kind = 'release' then coalesce(releases.is_released, plans.is_approved)
             else announced.lot_id is not null
         end as is_released,

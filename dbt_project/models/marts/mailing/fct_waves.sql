@@ -1,6 +1,9 @@
 with envelopes as (
     select * from {{ ref('int_envelopes') }}
-    where lot_kind in ('home', 'supplementary') and plan_kind in ('home', 'release') and status <> 'replaced'
+    where
+        lot_kind in ('home', 'supplementary')
+        and plan_kind in ('home', 'release', 'resend')
+        and status <> 'replaced'
 ),
 
 -- A piece printed again is not planned once more, but it is what was posted.
