@@ -250,7 +250,12 @@ def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
     from kakuninsho.operations import planning
 
     files = decide(lambda: planning.write_files(settings(), frozen["plan_id"]))
-    return {**frozen, "files": files}
+    return {
+        **frozen,
+        "files": files,
+        "proofs": planning.make_proofs(settings(), frozen["plan_id"]),
+        "before": planning.totals_before(settings(), frozen["plan_id"]),
+    }
 
 
 class PersonalApproval(ApprovalOperator):
@@ -282,11 +287,16 @@ class PersonalApproval(ApprovalOperator):
 def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
     """Two approval tasks on the same files, one for each of two people."""
     body = (
-        "{% set p = ti.xcom_pull(task_ids='write_files') %}"
+        "{% set p = ti.xcom_pull(task_ids='write_files') %}{% set now, before = p['totals'], p['before'] %}"
         "**{{ p['plan_id'] }}**\n\n"
-        "| | |\n|---|---|\n| 封筒 | {{ p['totals']['envelope_count'] }} |\n"
-        "| 資格確認書 | {{ p['totals']['certificate_count'] }} |\n| 対象者 | {{ p['totals']['member_count'] }} |\n"
-        "| ファイル | {{ p['files'] | length }} |\n\n"
+        "| | 今回 | 前回 {{ before.get('plan_id', '(なし)') }} | 差 |\n|---|---:|---:|---:|\n"
+        "{% for key, name in [('envelope_count', '封筒'), ('certificate_count', '資格確認書'), "
+        "('member_count', '対象者'), ('lots', 'ロット')] %}"
+        "| {{ name }} | {{ now[key] }} | {{ before.get(key, '-') }} | "
+        "{{ now[key] - before[key] if before else '-' }} |\n{% endfor %}\n"
+        "ファイル {{ p['files'] | length }} 件、"
+        "校正刷り {{ p['proofs'] | length }} 件 (`<data>/proofs/{{ p['plan_id'] }}/`)、"
+        "検査報告 `<data>/published/validations/{{ p['plan_id'] }}/`\n\n"
         "{% for warning in p['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}"
     )
     asked = []

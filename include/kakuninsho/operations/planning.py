@@ -140,6 +140,30 @@ def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
     return {file.name: file.sha256 for file in files}
 
 
+def make_proofs(settings: Settings, plan_id: str) -> list[str]:
+    """Write a PDF of real pieces of each lot, from the bytes of the files that will leave. Returns their names.
+
+    They show people's names, so they lie under `<data>/proofs/`, not among what is published. In a replay nobody
+    looks, so none is made: `kakuninsho printer proof` makes one of any lot that was sent.
+    """
+    if settings.automatic_approvals:
+        return []
+    from kakuninsho.documents.proofs import make_proof
+
+    folder = settings.data / "proofs" / plan_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    lots = sorted((settings.data / "outbox" / plan_id).glob("*_lot_*.csv"))
+    return [make_proof(clear, folder).path.name for clear in lots]
+
+
+def totals_before(settings: Settings, plan_id: str) -> dict[str, Any]:
+    """Name and control totals of the plan of the same kind that was frozen before this one; empty for the first."""
+    kind = plan_id[: plan_id.index("-20")]
+    earlier = [plan for plan in settings.store.all("plans") if plan.name.startswith(kind) and plan.name < plan_id]
+    return {"plan_id": earlier[-1].name, **earlier[-1].meta["totals"]} if earlier else {}
+
+
 def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     """The clear files of a frozen plan, made from the plan alone, in the order in which they are sent.
 
