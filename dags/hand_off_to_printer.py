@@ -14,6 +14,7 @@
 - `check` が赤: 加入者データがまだない。`extract_register` を先に。
 - `judge_plan` が赤: 計画は確定していない。検査報告を見て原因を直し、DAG を再実行する。
 - 承認で止まっている: 二人の承認待ち。同じ人は二度承認できない。
+- 印刷会社がロットを拒否した (`lot_rejected`): 原因を直し、この DAG を手で実行する。拒否されたロットだけを新しい番号で作り直して送る。
 - `send` が赤: 接続や鍵の問題。送れた分は記録されており、再実行しても二重に送らない。
 """
 
@@ -36,9 +37,9 @@ from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_d
 def hand_off_to_printer() -> None:
     @task(task_display_name="前提の確認")
     def check() -> dict[str, object]:
-        from kakuninsho.operations.planning import home_wish
+        from kakuninsho.operations.waves import hand_off_wish
 
-        return check_wish(home_wish(settings(), as_of()))
+        return check_wish(hand_off_wish(settings(), as_of()))
 
     plan_tasks(check(), what="個人宛発送データの提供")
 

@@ -168,6 +168,7 @@ class MailingFacts:
         with self.store.land("plans", plan_id, received_on=frozen_on, source="test") as draft:
             for table, columns in PLANS.items():
                 _write(draft.table(table), columns, rows[table])
+            draft.totals["last_sequence"] = self.sequence
         if approved is not None:
             self.answer(plan_id, frozen_on, approved=approved)
         if sent and approved:

@@ -6,7 +6,7 @@ import csv
 import logging
 from datetime import date
 
-from kakuninsho.operations.planning import home_plan_id
+from kakuninsho.operations.planning import home_plan_id, home_wish
 from kakuninsho.plans.draft import PlanError, PlanRequest
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import memory
@@ -80,6 +80,11 @@ def release_wish(settings: Settings, as_of: date) -> PlanRequest | None:
     return wish if decided or (row and row[0]) else None
 
 
+def hand_off_wish(settings: Settings, as_of: date) -> PlanRequest:
+    """What a day hands over: the first plan, or, once that is sent, its lots that the printer rejected."""
+    return resend_wish(settings, as_of) or home_wish(settings, as_of)
+
+
 def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
     """The wish to send lots of home mail that the printer rejected again, under new numbers; None without any."""
     wish = PlanRequest("resend", as_of, run_on=as_of)
@@ -99,7 +104,10 @@ def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
             where result = 'rejected' and lot_kind in ('home', 'supplementary')
                 and lot_id not in (
                     select replaces_lot_id from read_parquet('{root}/plans/*/lots.parquet')
-                    where replaces_lot_id is not null
+                    where replaces_lot_id is not null and plan_id not in (
+                        select plan_id from read_parquet('{root}/approvals/*/approvals.parquet')
+                        where decision = 'rejected'
+                    )
                 )
             """,
             [as_of],
