@@ -334,19 +334,33 @@ feed_rows as (
 ),
 
 -- A file that was put right under its own name is no alert any more; one that came before with other content stays.
+landed_rows as (
+    select
+        source_file,
+        received_on
+    from acknowledgements
+    union all
+    select
+        source_file,
+        received_on
+    from piece_reports
+    union all
+    select
+        source_file,
+        received_on
+    from return_reports
+    union all
+    select
+        source_file,
+        received_on
+    from feed_rejects
+),
+
 taken_in as (
     select
         source_file,
         max(received_on) as received_on
-    from (
-        select source_file, received_on from acknowledgements
-        union all
-        select source_file, received_on from piece_reports
-        union all
-        select source_file, received_on from return_reports
-        union all
-        select source_file, received_on from feed_rejects
-    )
+    from landed_rows
     group by source_file
 ),
 
