@@ -94,8 +94,8 @@ households_with_incident as (
     where is_incident
 ),
 
--- Joined by keys alone and kept: a filter that looks at the campaign too would let the planner pair every member with
--- every address before it looks at these few people.
+-- Joined by keys alone: a query with the campaign in it, which is joined by nothing, lets the planner pair every member
+-- with every address.
 late_beside_newest as materialized (
     select
         late_on_this_day.member_key,
@@ -211,28 +211,50 @@ households_in_lots as (
     left join lots_of_day on households.prefecture = lots_of_day.prefecture
 ),
 
+-- Few people, with the day and the campaign beside each of them. DuckDB pairs any two tables once a query has one that
+-- is joined by nothing, so the register is joined by keys alone.
+placed as materialized (
+    select
+        campaign.*,
+        run_context.posting_date,
+        packed.household_key,
+        packed.member_key,
+        packed.need,
+        packed.route,
+        packed.position,
+        packed.slot,
+        packed.envelopes_in_household,
+        {{ insured_of_household('packed.household_key') }} as insured_key,
+        households_in_lots.prefecture,
+        households_in_lots.lot_number
+    from packed
+    inner join households_in_lots on packed.household_key = households_in_lots.household_key
+    cross join run_context
+    cross join campaign
+),
+
 final as (
     select
         'supplementary' as lot_kind,
-        households_in_lots.prefecture,
-        run_context.posting_date,
-        strftime(run_context.posting_date, '%Y-%m') as wave_key,
-        households_in_lots.lot_number::integer as lot_number,
-        packed.household_key,
+        placed.prefecture,
+        placed.posting_date,
+        strftime(placed.posting_date, '%Y-%m') as wave_key,
+        placed.lot_number::integer as lot_number,
+        placed.household_key,
         case
-            when insured.enrolment <> 'voluntary' then {{ employer_of_household('packed.household_key') }}
+            when insured.enrolment <> 'voluntary' then {{ employer_of_household('placed.household_key') }}
         end as employer_key,
-        packed.position::integer as position,
-        packed.envelopes_in_household::integer as envelopes_in_household,
+        placed.position::integer as position,
+        placed.envelopes_in_household::integer as envelopes_in_household,
         true as is_additional,
-        packed.slot::integer as slot,
-        packed.member_key,
-        packed.route,
-        packed.need,
-        run_context.posting_date as issued_on,
+        placed.slot::integer as slot,
+        placed.member_key,
+        placed.route,
+        placed.need,
+        placed.posting_date as issued_on,
         {{ valid_until(
-            'run_context.posting_date', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
-            'insured.qualified_on'
+            'placed.posting_date', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
+            'insured.qualified_on', campaign='placed'
         ) }} as valid_until,
         insured.enrolment,
         {{ substituted('members.name') }} as name,
@@ -245,13 +267,10 @@ final as (
         {{ substituted('addresses.address') }} as address,
         {{ substituted('addresses.building') }} as building,
         null::varchar as supersedes_certificate_id
-    from packed
-    cross join run_context
-    cross join campaign
-    inner join households_in_lots on packed.household_key = households_in_lots.household_key
-    inner join members on packed.member_key = members.member_key
-    inner join members as insured on {{ insured_of_household('packed.household_key') }} = insured.member_key
-    inner join addresses on packed.household_key = addresses.household_key
+    from placed
+    inner join members on placed.member_key = members.member_key
+    inner join members as insured on placed.insured_key = insured.member_key
+    inner join addresses on placed.household_key = addresses.household_key
 )
 
 select * from final
