@@ -41,33 +41,51 @@ released_addresses as (
     semi join released on addresses.household_key = released.household_key
 ),
 
-final as (
+-- Joined by keys alone: a query with the campaign in it, which is joined by nothing, lets the planner pair every member
+-- with every address.
+beside_newest as (
     select
         released.member_key,
         released.household_key,
         released_people.name,
         released_people.name_kana,
+        released_people.protected as is_protected,
         released_insured.name as addressee_name,
+        released_insured.protected as is_insured_protected,
         {{ normalised_postal_code('released_addresses.postal_code') }} as postal_code,
         released_addresses.address,
-        released_addresses.building
+        released_addresses.building,
+        released_addresses.country
     from released
-    cross join campaign
     inner join released_people on released.member_key = released_people.member_key
     inner join released_insured on released.household_key = released_insured.household_key
     inner join released_addresses on released.household_key = released_addresses.household_key
+),
+
+final as (
+    select
+        beside_newest.member_key,
+        beside_newest.household_key,
+        beside_newest.name,
+        beside_newest.name_kana,
+        beside_newest.addressee_name,
+        beside_newest.postal_code,
+        beside_newest.address,
+        beside_newest.building
+    from beside_newest
+    cross join campaign
     where
         -- Protection in the newest register beats every release, the insured person's for the whole household.
-        not released_people.protected
-        and not released_insured.protected
-        and released_addresses.country = 'JP'
-        and not {{ is_blank('released_addresses.address') }}
-        and {{ normalised_postal_code('released_addresses.postal_code') }} is not null
-        and {{ fits_print('released_people.name', 'campaign.max_name_width') }}
-        and {{ fits_print('released_people.name_kana', 'campaign.max_name_width') }}
-        and {{ fits_print('released_insured.name', 'campaign.max_name_width') }}
-        and {{ fits_print('released_addresses.address', 'campaign.max_address_width') }}
-        and {{ fits_print('released_addresses.building', 'campaign.max_building_width') }}
+        not beside_newest.is_protected
+        and not beside_newest.is_insured_protected
+        and beside_newest.country = 'JP'
+        and not {{ is_blank('beside_newest.address') }}
+        and beside_newest.postal_code is not null
+        and {{ fits_print('beside_newest.name', 'campaign.max_name_width') }}
+        and {{ fits_print('beside_newest.name_kana', 'campaign.max_name_width') }}
+        and {{ fits_print('beside_newest.addressee_name', 'campaign.max_name_width') }}
+        and {{ fits_print('beside_newest.address', 'campaign.max_address_width') }}
+        and {{ fits_print('beside_newest.building', 'campaign.max_building_width') }}
 )
 
 select * from final

@@ -42,10 +42,15 @@ planned as (
         certificates.household_key,
         certificates.route,
         certificates.valid_until,
+        -- A certificate issued on request took this one's place before it left: it must not leave any more.
+        coalesce(certificates.reason_code = 'superseded_by_request', false) as is_superseded,
         release_lots.posting_date
     from certificates
     inner join release_lots on certificates.lot_id = release_lots.lot_id
-    where release_lots.is_released and certificates.is_live and not certificates.has_left
+    where
+        release_lots.is_released
+        and not certificates.has_left
+        and (certificates.is_live or coalesce(certificates.reason_code = 'superseded_by_request', false))
 ),
 
 -- Another certificate of the same person: one that has left, or one asked for by another route.
@@ -99,7 +104,6 @@ beside_newest as (
     left join members as insured on {{ insured_of_household('planned.household_key') }} = insured.member_key
     left join addresses on planned.household_key = addresses.household_key
     left join cards on planned.member_key = cards.member_key
-    cross join campaign
 ),
 
 -- Kana and digits of another width are no change.
@@ -141,7 +145,7 @@ compared as (
             when changed.late_stage_care_on <= changed.posting_date then 'reached_75'
             when changed.is_protected then 'address_protected'
             when changed.valid_until < changed.posting_date then 'validity_over'
-            when other_certificates.certificate_id is not null then 'already_has_certificate'
+            when changed.is_superseded or other_certificates.certificate_id is not null then 'already_has_certificate'
             when changed.has_changed then 'details_changed'
             when campaign.pull_when_usable and changed.need is null then 'card_usable'
         end as reason_code,
