@@ -22,7 +22,7 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
     """Close the season as of its last day, while the caller holds the warehouse's slot. Returns counts of unserved.
 
     Raises:
-        SeasonOpenError: an identity of the ledger is open, or a piece or file is unanswered.
+        SeasonOpenError: an identity of the ledger is open, a piece or file is unanswered, or an alert is critical.
     """
     wish = planning.check(settings, PlanRequest("follow_up", as_of, run_on=as_of))
     planning.draft(settings, wish)
@@ -36,15 +36,17 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
                 "select reason_code, count(*) from marts.fct_unserved_people group by all order by all"
             ).fetchall()
         )
+        alerts = connection.execute(
+            "select alert_code, count(*) from marts.fct_alerts where severity = 'critical' group by all order by all"
+        ).fetchall()
     for reason, count in unserved.items():
         log.info("not served: %-32s %d", reason, count)
     still_open = [row for row in summary["ledger"] if not row["closes"] or row["open"]]
-    if still_open:
+    if still_open or alerts:
+        reasons = [f"{row['stage']} {row['left']} against {row['right']}, {row['open']} open" for row in still_open]
+        reasons += [f"alert {code} ({count}, docs/runbooks/{code}.md)" for code, count in alerts]
         raise SeasonOpenError(
-            "the season cannot be closed: "
-            + "; ".join(
-                f"{row['stage']} {row['left']} against {row['right']}, {row['open']} open" for row in still_open
-            )
-            + ". Take missing reports in, or find the lost fact, and run close_season again"
+            f"the season cannot be closed: {'; '.join(reasons)}. "
+            "Follow the runbooks, take missing reports in, or find the lost fact, and run close_season again"
         )
     return unserved
