@@ -44,9 +44,11 @@ planned as (
         certificates.valid_until,
         -- A certificate issued on request took this one's place before it left: it must not leave any more.
         coalesce(certificates.reason_code = 'superseded_by_request', false) as is_superseded,
-        release_lots.posting_date
+        release_lots.posting_date,
+        campaign.age_of_late_stage_care
     from certificates
     inner join release_lots on certificates.lot_id = release_lots.lot_id
+    cross join campaign
     where
         release_lots.is_released
         and not certificates.has_left
@@ -86,7 +88,9 @@ beside_newest as (
         coalesce(frozen_envelopes.building, '') as frozen_building,
         members.member_key is null or insured.member_key is null as is_missing,
         least(members.lost_on, insured.lost_on) as lost_on,
-        least({{ birthday_75('members.birth_date') }}, {{ birthday_75('insured.birth_date') }}) as late_stage_care_on,
+        least(
+            {{ birthday_75('members.birth_date', 'planned') }}, {{ birthday_75('insured.birth_date', 'planned') }}
+        ) as late_stage_care_on,
         members.protected or insured.protected as is_protected,
         {{ substituted('members.name') }} as name,
         {{ substituted('members.name_kana') }} as name_kana,
