@@ -69,7 +69,7 @@ def check(
 
 
 @app.command()
-def generate(  # noqa: PLR0917 (options of a command line)
+def generate(
     out: Annotated[Path, typer.Option(help="folder for the drops; must hold none yet")],
     members: Annotated[int, typer.Option(help="rows of members in the campaign's drop")] = 20_000,
     seed: Annotated[int, typer.Option(help="another seed, another register")] = 2025,

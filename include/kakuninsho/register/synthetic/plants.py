@@ -229,7 +229,7 @@ class Catalogue:
             **changes,
         }
 
-    def _versions(  # noqa: PLR0917 (private, every caller names the same six)
+    def _versions(
         self,
         file: str,
         kind: str,
@@ -572,7 +572,7 @@ def _key(c: Catalogue) -> Row:
     }
 
 
-def _reject(  # noqa: PLR0917 (private)
+def _reject(
     c: Catalogue, file: str, values: Row, column: str, value: Any, code: str
 ) -> None:
     """A row that is right but for one column."""
