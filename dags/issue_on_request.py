@@ -7,12 +7,16 @@
 | 何を (what) | 交付申請、判断、任意の再交付 |
 | どこから (from) | 基幹システム (`KAKUNINSHO_FEEDS`) |
 | どこへ (to) | `<data>/facts/feeds/`、印刷会社 |
-| いつ (when) | 毎月 |
+| いつ (when) | 毎月 20日 (差出しは翌営業日) |
 
 ### 困ったとき (triage)
 
-- 却下された申請は理由とともに残る (`already_has_certificate`, `card_usable`)。
+- 却下された申請は理由とともに残る (`fct_requests`: `already_has_certificate`, `card_usable` など)。次回に判定し直すことはない。
+- 保留 (`held`) の申請は毎月判定し直す。`kakuninsho worklist` に、だれが何を決めるかが出る。
+- 事業所に送れない (`employer_closed`, `employer_unknown`, `employer_unreachable`): 判断 `release` を記録すると自宅に送る。
+- 新しい申請も対象者もいない月は `judge_plan` から先が自動で終わる (skipped)。
 - ファイルが読めない: 何も取り込まれていない。メッセージのとおり直して再実行する。
+- 任意継続の世帯宛のロットには、計画とともに差出指示 (02 番) が送られる。事業所宛の束には要らない。
 """
 
 from __future__ import annotations
@@ -22,13 +26,15 @@ from airflow.sdk import dag, task
 from kakuninsho.orchestration import (
     Files,
     Tag,
+    as_of,
+    check_wish,
     core_feeds_folder,
     dag_arguments,
     judge_files,
     land_files,
     on_days,
+    plan_tasks,
     settings,
-    skip,
 )
 
 FEEDS = ("issue_requests", "decisions", "certificate_returns")
@@ -48,12 +54,18 @@ def issue_on_request() -> None:
     def find() -> Files:
         from kakuninsho.operations import answers
 
-        files = answers.find_core_feeds(settings(), FEEDS)
-        if not files:
-            skip("新しい申請はありません (no new request)")
-        return list(files)
+        # Without a new file there can be people who became unable, or requests that were held until now.
+        return list(answers.find_core_feeds(settings(), FEEDS))
 
-    land_files(judge_files(find(), core_feeds_folder()))
+    @task(task_display_name="前提の確認")
+    def check() -> dict[str, object]:
+        from kakuninsho.operations.planning import request_wish
+
+        return check_wish(request_wish(settings(), as_of()))
+
+    wish = check()
+    land_files(judge_files(find(), core_feeds_folder())) >> wish
+    plan_tasks(wish, what="申請・随時の交付")
 
 
 issue_on_request()

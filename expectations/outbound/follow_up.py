@@ -79,7 +79,7 @@ SUITE = Suite(
                 "select 1 from {batch} as follow_ups left join envelopes"
                 " on envelopes.envelope_id = follow_ups.bundle_id"
                 " where (outcome = 'employer_bundle') <> (envelopes.envelope_id is not null)"
-                " or (outcome <> 'employer_bundle' and bundle_id is not null)"
+                " or (outcome <> 'employer_bundle' and follow_ups.bundle_id is not null)"
             ),
         ),
         Rule(

@@ -96,8 +96,9 @@ SUITE = Suite(
             "すべての封筒に世帯と k/n がある",
             "rules: envelopes and lots, envelope k of n",
             rows(
-                "select 1 from {batch} where household_key is null or position is null"
-                " or envelopes_in_household is null"
+                # A bundle to an employer has no household; its packets have.
+                "select 1 from {batch} where (household_key is null or position is null"
+                " or envelopes_in_household is null) and (lot_kind <> 'employer' or bundle_id is not null)"
             ),
         ),
         Rule(
@@ -146,8 +147,9 @@ SUITE = Suite(
             CRITICAL,
             "封筒の枚数は 1 枚から上限まで",
             "rules: campaign parameters, certificates per envelope",
-            lambda parameters: gxe.ExpectColumnValuesToBeBetween(
-                column="certificate_count", min_value=1, max_value=parameters["certificates_per_envelope"]
+            rows(
+                "select 1 from {batch} where certificate_count < 1 or (certificate_count > $certificates_per_envelope"
+                " and (lot_kind <> 'employer' or bundle_id is not null))"
             ),
         ),
         Rule(
@@ -159,6 +161,38 @@ SUITE = Suite(
             rows(
                 "select 1 from {batch} as envelopes left join envelope_contents using (envelope_id)"
                 " where envelopes.certificate_count <> coalesce(envelope_contents.certificate_count, 0)"
+                " and (lot_kind <> 'employer' or bundle_id is not null)"
+            ),
+        ),
+        # --- a bundle and its packets ---
+        Rule(
+            "bundle_of_one_employer",
+            "envelopes",
+            CRITICAL,
+            "束の中の封筒はその束の事業所のもので、枚数が束と一致する",
+            "rules: undelivered mail, nobody else's data in a bundle",
+            rows(
+                "select 1 from {batch} as bundles left join ("
+                "select bundle_id, sum(certificate_count) as certificate_count, min(employer_key) as first_employer,"
+                " max(employer_key) as last_employer, bool_and(lot_kind = 'employer') as in_employer_lot"
+                " from envelopes where bundle_id is not null group by bundle_id"
+                ") as packets on packets.bundle_id = bundles.envelope_id"
+                " where (bundles.household_key is null or packets.bundle_id is not null)"
+                " and (bundles.lot_kind <> 'employer' or bundles.household_key is not null"
+                " or packets.certificate_count is distinct from bundles.certificate_count"
+                " or packets.first_employer is distinct from bundles.employer_key"
+                " or packets.last_employer is distinct from bundles.employer_key or not packets.in_employer_lot)"
+            ),
+        ),
+        Rule(
+            "bundle_known",
+            "envelopes",
+            CRITICAL,
+            "束に入る封筒の束が計画にある",
+            "rules: undelivered mail, one bundle per employer",
+            rows(
+                "select 1 from {batch} as packets where bundle_id is not null"
+                " and bundle_id not in (select envelope_id from envelopes)"
             ),
         ),
         Rule(

@@ -144,9 +144,9 @@ PLANS: dict[str, Columns] = {
     # One row.
     "plan": {
         **_PLAN,
-        "plan_kind": "VARCHAR",  # home, release, employer_list, follow_up, request
-        "posting_date": "DATE",  # release only
-        "run_on": "DATE",  # follow_up and request only
+        "plan_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request
+        "posting_date": "DATE",  # release and request only
+        "run_on": "DATE",  # follow_up, request and resend only
         "register_as_of": "DATE",  # newest register that it was made from
         "first_sequence": "BIGINT",  # control numbers given, seeds and replacements included; null when none
         "last_sequence": "BIGINT",
@@ -195,6 +195,9 @@ PLANS: dict[str, Columns] = {
         "weight_g": "DOUBLE",
         "postage_yen": "INTEGER",
         "replaces_envelope_id": "VARCHAR",  # of a rejected lot sent again
+        # Of a packet that lies in an employer's bundle: the bundle's control number. A packet is no piece of the lot:
+        # it has its own number, the position of its bundle, and no weight or postage.
+        "bundle_id": "VARCHAR",
     },
     "certificates": {
         **_PLAN,
@@ -256,6 +259,15 @@ PLANS: dict[str, Columns] = {
         "outcome": "VARCHAR",  # of the certificate
         "reason_code": "VARCHAR",
         "bundle_id": "VARCHAR",  # control number of the bundle
+    },
+    # One row per request that the run judged. What it issued or refused stays so; what it held is judged again.
+    "request_outcomes": {
+        **_PLAN,
+        "request_id": "VARCHAR",
+        "member_key": "BIGINT",
+        "kind": "VARCHAR",
+        "outcome": "VARCHAR",  # issue, refused, held
+        "reason_code": "VARCHAR",
     },
     "list_lines": {
         **_PLAN,
@@ -320,7 +332,7 @@ CONTEXT: dict[str, Columns] = {
     "context": {
         "as_of": "DATE",  # facts received later do not exist yet
         "run_kind": "VARCHAR",  # home, release, employer_list, follow_up, request, publish
-        "posting_date": "DATE",  # of a release
+        "posting_date": "DATE",  # of a release or a request run
         "run_on": "DATE",  # of a follow-up, list or request run
         "newest_register_as_of": "DATE",
     },

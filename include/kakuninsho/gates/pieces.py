@@ -57,6 +57,8 @@ LOT_CONTENTS = """
         from seed_pieces
         union all
         select lot_id, false, sequence, position_in_lot, certificate_count, weight_g, postage_yen from envelopes
+        -- A packet is counted with the bundle that it lies in.
+        where bundle_id is null
     ) as pieces
     group by lot_id
 """
@@ -285,7 +287,8 @@ def piece_rules() -> tuple[Rule, ...]:
             "rules: envelopes and lots, in order of postal code",
             rows(
                 "select 1 from (select postal_code < lag(postal_code) over (partition by lot_id"
-                " order by position_in_lot) as goes_back from {batch}) as ordered where goes_back"
+                " order by position_in_lot) as goes_back from {batch} where bundle_id is null) as ordered"
+                " where goes_back"
             ),
         ),
         Rule(
@@ -363,7 +366,8 @@ def piece_rules() -> tuple[Rule, ...]:
             "計画の合計（通数・番号の範囲）が明細と一致する",
             "design: control totals at freezing",
             rows(
-                "select 1 from {batch} as plan where plan.envelope_count <> (select count(*) from envelopes)"
+                "select 1 from {batch} as plan"
+                " where plan.envelope_count <> (select count(*) from envelopes where bundle_id is null)"
                 " or plan.certificate_count <> (select count(*) from certificates)"
                 " or plan.member_count <> (select count(distinct member_key) from certificates)"
                 " or plan.first_sequence is distinct from (select min(first_sequence) from lot_contents)"

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from kakuninsho.campaign import add_business_days
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
@@ -45,6 +46,11 @@ MODELS = {
         "int_run_context",
     ],
     "employer_list": ["+int_employer_list_lines_pending,path:models/intermediate", "int_run_context"],
+    "request": [
+        "+int_plan_pending_request,path:models/intermediate",
+        "+int_requests_judged,path:models/intermediate",
+        "int_run_context",
+    ],
 }
 
 
@@ -109,8 +115,9 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
         wish.kind, "outbound/plan_lots"
     )
     parameters: dict[str, Any] = {"highest_sequence_before": totals["highest_sequence_before"]}
-    if wish.kind == "release":
-        # A posting date with nothing but pulls, or nothing at all to change, has no certificate of its own.
+    if wish.kind in {"release", "request"}:
+        # A posting date with nothing but pulls, or nothing at all to change, has no certificate of its own; nor has a
+        # run whose requests are all refused.
         parameters["declared_rows"] = totals["certificate_count"]
     with recorded(settings.data, f"gate-{wish.kind}", wish.as_of) as record:
         result = run_gate(suite, _gate_tables(suite, path), _reports(settings, wish.plan_id), parameters)
@@ -181,6 +188,8 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
         files = write_lots(plan, lot_ids, campaign, outbox)
         if plan_kind(plan) == "release":
             files += _release_files(settings, plan, files, outbox)
+        if plan_kind(plan) == "request":
+            files += _request_order(settings, plan, files, outbox)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
     return files
 
@@ -252,6 +261,22 @@ def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile
         posting_date, {lot_id: sent[lot_id] for lot_id in lot_ids}, settings.campaign, outbox, pull_lists=(pull_list,)
     )
     return [pull_list, order]
+
+
+def _request_order(settings: Settings, plan: Fact, lots: list[ClearFile], outbox: Path) -> list[ClearFile]:
+    """The release order of a request plan's lots to homes: nothing is re-checked between this plan and its posting.
+
+    Bundles to employers need none. The order takes number 02 of its posting date, 01 being that of a wave's release.
+    """
+    homes = {file.lot_id: file.sha256 for file in lots if file.lot_id and "-S-" in file.lot_id}
+    if not homes:
+        return []
+    return [write_release_order(_posting_date(plan), homes, settings.campaign, outbox, ordinal=2)]
+
+
+def request_wish(settings: Settings, as_of: date) -> PlanRequest:
+    """The wish for the certificates on request of a day: posted on the next business day, which is their issue date."""
+    return PlanRequest("request", as_of, posting_date=add_business_days(as_of, 1), run_on=as_of)
 
 
 def _posting_date(plan: Fact) -> date:

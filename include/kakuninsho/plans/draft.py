@@ -39,7 +39,8 @@ class PlanRequest:
     @property
     def plan_id(self) -> str:
         """Name of the plan: the same wish has the same name, so that asking twice freezes once."""
-        day = self.posting_date or self.run_on or self.as_of
+        days = (self.run_on, self.as_of) if self.kind == "request" else (self.posting_date, self.run_on, self.as_of)
+        day = next(day for day in days if day)
         again = f"-{self.attempt}" if self.attempt > 1 else ""
         return f"{self.kind.replace('_', '-')}-{day.isoformat()}{again}"
 
@@ -255,20 +256,67 @@ def _rejected_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign,
     )
 
 
+def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: PlanRequest) -> None:
+    """Certificates on request and rolling ones: an envelope per voluntary household, a bundle per employer.
+
+    The households' packets of a bundle are no pieces of the lot; they get numbers of their own (rules: other routes).
+    """
+    if request.posting_date is None:
+        raise PlanError(f"plan {request.plan_id}: a request plan needs its posting date")
+    connection.execute(
+        """
+        create temp view pending as select * from intermediate.int_plan_pending_request;
+        create temp view outcomes as
+        select request_id, member_key, kind, outcome, reason_code
+        from intermediate.int_requests_judged where not is_decided;
+        create temp table household_pieces as
+        select
+            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
+            any_value(employer_key) as employer_key,
+            any_value(envelopes_in_household) as envelopes_in_household,
+            any_value(is_additional) as is_additional,
+            count(*)::integer as certificate_count,
+            any_value(addressee_name) as addressee_name,
+            any_value(postal_code) as postal_code,
+            any_value(address) as address,
+            any_value(building) as building,
+            packet_weight(count(*)) as weight_g
+        from pending
+        group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position;
+        create temp table packets as select * from household_pieces where lot_kind = 'employer';
+        create temp table pieces as
+        select * from household_pieces where lot_kind <> 'employer'
+        union all by name
+        select
+            lot_kind, packets.prefecture, posting_date, wave_key, lot_number, null::bigint as household_key,
+            null::integer as position, employer_key, null::integer as envelopes_in_household,
+            false as is_additional, sum(certificate_count)::integer as certificate_count,
+            any_value(employers.name) as addressee_name, any_value(employers.postal_code) as postal_code,
+            any_value(employers.address) as address, any_value(employers.building) as building,
+            round(sum(packets.weight_g), 1) as weight_g
+        from packets join intermediate.int_employers_judged as employers using (employer_key)
+        group by lot_kind, packets.prefecture, posting_date, wave_key, lot_number, employer_key
+        """
+    )
+
+
 _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
     "home": _household_pieces,
     "release": _household_pieces,
     "resend": _rejected_pieces,
     "follow_up": _employer_pieces,
     "employer_list": _employer_pieces,
+    "request": _requested_pieces,
 }
 
 
 def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) -> None:
     """Give control numbers in plan order: lots by posting date, branch, kind and number.
 
-    In each lot first the samples, then pieces by postal code, then the numbers set aside for pieces printed again.
+    In each lot first the samples, then pieces by postal code, then packets inside its bundles, then the numbers set
+    aside for pieces printed again.
     """
+    connection.execute("create temp table if not exists packets as select * from pieces where false")
     connection.execute(
         f"""
         create temp table lots as
@@ -286,13 +334,19 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
         ),
         sized as (
             select
-                counted.*, seeds as seed_count,
+                counted.*, seeds as seed_count, coalesce(packed.packet_count, 0) as packet_count,
                 greatest(replacement_floor, ceil((envelope_count + seeds) * replacement_share))::bigint as spare_count
             from counted cross join stamp
+            left join (
+                select lot_kind, prefecture, posting_date, lot_number, count(*) as packet_count
+                from packets group by all
+            ) as packed using (lot_kind, prefecture, posting_date, lot_number)
         )
         select
             *,
-            (select base_sequence from stamp) + 1 + coalesce(sum(envelope_count + seed_count + spare_count) over (
+            (select base_sequence from stamp) + 1 + coalesce(sum(
+                envelope_count + seed_count + packet_count + spare_count
+            ) over (
                 order by posting_date, prefecture, lot_kind, lot_number
                 rows between unbounded preceding and 1 preceding
             ), 0)::bigint as first_sequence
@@ -309,7 +363,18 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
                 partition by lots.lot_id
                 order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
             ) as sequence
-        from pieces join lots using (lot_kind, prefecture, posting_date, lot_number)
+        from pieces join lots using (lot_kind, prefecture, posting_date, lot_number);
+
+        create temp table numbered_packets as
+        select
+            packets.*, lots.lot_id, bundles.position_in_lot, bundles.sequence as bundle_sequence,
+            lots.first_sequence + lots.seed_count + lots.envelope_count - 1 + row_number() over (
+                partition by lots.lot_id
+                order by bundles.position_in_lot, packets.household_key, packets.position
+            ) as sequence
+        from packets
+        join lots using (lot_kind, prefecture, posting_date, lot_number)
+        join numbered as bundles using (lot_id, employer_key)
         """
     )
 
@@ -324,8 +389,8 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
         "lots": f"""
             select plan_id, received_on, lot_id, lot_kind, prefecture, posting_date, wave_key, envelope_count,
                 certificate_count, seed_count, first_sequence,
-                first_sequence + seed_count + envelope_count as replacement_first,
-                first_sequence + seed_count + envelope_count + spare_count - 1 as replacement_last,
+                first_sequence + seed_count + envelope_count + packet_count as replacement_first,
+                first_sequence + seed_count + envelope_count + packet_count + spare_count - 1 as replacement_last,
                 weight_g + seed_count * packet_weight(1) as weight_g,
                 postage_yen + seed_count * postage(packet_weight(1)) as postage_yen,
                 {replaces_lot if is_resend else "null"} as replaces_lot_id
@@ -335,8 +400,15 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
                 household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,
                 posting_date, wave_key, prefecture, addressee_name, postal_code, address, building, weight_g,
                 postage(weight_g) as postage_yen,
-                {"replaces_envelope_id" if is_resend else "null"} as replaces_envelope_id
-            from numbered cross join stamp order by sequence""",
+                {"replaces_envelope_id" if is_resend else "null"} as replaces_envelope_id, null as bundle_id
+            from numbered cross join stamp
+            union all by name
+            select plan_id, received_on, {number} as envelope_id, sequence, lot_id, lot_kind, position_in_lot,
+                household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,
+                posting_date, wave_key, prefecture, addressee_name, postal_code, address, building, 0 as weight_g,
+                0 as postage_yen, null as replaces_envelope_id, {control_number_sql("bundle_sequence")} as bundle_id
+            from numbered_packets cross join stamp
+            order by sequence""",
         "seed_pieces": f"""
             select plan_id, received_on, {number} as envelope_id, sequence, lot_id, position_in_lot
             from (select lots.*, unnest(range(1, seed_count + 1)) as position_in_lot from lots) as seeded
@@ -349,8 +421,15 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
                 member_key, household_key, route, need, issued_on, valid_until, enrolment, name, name_kana, sex,
                 birth_date, qualified_on, supersedes_certificate_id
             from pending
-            join numbered using (lot_kind, prefecture, posting_date, lot_number, household_key, position)
+            join (
+                select lot_kind, prefecture, posting_date, lot_number, household_key, position, sequence from numbered
+                union all
+                select lot_kind, prefecture, posting_date, lot_number, household_key, position, sequence
+                from numbered_packets
+            ) as held using (lot_kind, prefecture, posting_date, lot_number, household_key, position)
             cross join stamp order by sequence, slot"""
+    if request.kind == "request":
+        queries["request_outcomes"] = "select * from outcomes cross join stamp order by request_id"
     if request.kind == "release":
         queries["pulls"] = "select * from pulls cross join stamp order by envelope_id, certificate_id"
         queries["release_lots"] = "select * from release_lots cross join stamp order by lot_id"
@@ -418,7 +497,8 @@ def _export_totals(
         select plan_id, received_on, '{request.kind}' as plan_kind, {posting} as posting_date, {run_on} as run_on,
             (select newest_register_as_of from intermediate.int_run_context) as register_as_of,
             (select min(first_sequence) from lots) as first_sequence,
-            (select max(first_sequence + seed_count + envelope_count + spare_count - 1) from lots) as last_sequence,
+            (select max(first_sequence + seed_count + envelope_count + packet_count + spare_count - 1) from lots)
+                as last_sequence,
             (select count(*) from numbered) as envelope_count,
             ({certificates}) as certificate_count,
             ({members}) as member_count
@@ -429,7 +509,12 @@ def _export_totals(
     names = ["first_sequence", "last_sequence", "envelope_count", "certificate_count", "member_count"]
     row = connection.execute(f"select {', '.join(names)} from '{path}/plan.parquet'").fetchone()
     lots = connection.execute("select count(*) from lots").fetchone()
-    lines = {"follow_up": "pending_follow_ups", "employer_list": "pending_lines"}.get(request.kind, "numbered")
+    lines = {
+        "follow_up": "pending_follow_ups",
+        "employer_list": "pending_lines",
+        # A refusal is told to a person too, so it makes a plan; who is held is only looked at again next time.
+        "request": "(select member_key from pending union all select member_key from outcomes where outcome <> 'held')",
+    }.get(request.kind, "numbered")
     count = connection.execute(f"select count(*) from {lines}").fetchone()
     return {
         **dict(zip(names, row or (), strict=True)),

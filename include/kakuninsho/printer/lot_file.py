@@ -257,7 +257,7 @@ def _pieces(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> Non
         """insert into lot_envelopes
         select envelope_id, '', position_in_lot, 0, false, position, envelopes_in_household, is_additional,
             addressee_name, postal_code, address, building, certificate_count, weight_g, postage_yen
-        from lot_rows where household_key is not null"""
+        from lot_rows where household_key is not null and bundle_id is null"""
     )
     connection.execute(
         f"""insert into lot_lists
@@ -279,7 +279,10 @@ def _pieces(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> Non
 
 
 def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot, plans_glob: str, reports_glob: str) -> None:
-    """Read what the packets of the lot's bundles first were, by the chain of numbers of pieces printed again."""
+    """Read what lies in the lot's bundles: packets of this plan, and returned ones as they first were.
+
+    A returned packet is found by the chain of numbers of pieces printed again.
+    """
     bundles = connection.execute(
         "select count(*) from lot_rows where household_key is null and lot_kind = 'employer'"
     ).fetchone()
@@ -287,10 +290,17 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot, plans
         return
     connection.execute(
         f"""create or replace temp table packet_certificates as
-        select follow_ups.bundle_id, follow_ups.envelope_id, follow_ups.certificate_id, lot_rows.position_in_lot,
-            dense_rank() over (partition by follow_ups.bundle_id order by follow_ups.envelope_id) * 100 as place
-        from read_parquet('{plan.table("follow_ups")}') as follow_ups
-        join lot_rows on lot_rows.envelope_id = follow_ups.bundle_id;
+        select packed.bundle_id, packed.envelope_id, packed.certificate_id, lot_rows.position_in_lot,
+            dense_rank() over (partition by packed.bundle_id order by packed.envelope_id) * 100 as place
+        from (
+            select bundle_id, envelope_id, certificate_id from read_parquet('{plan.table("follow_ups")}')
+            union all
+            select packets.bundle_id, certificates.envelope_id, certificates.certificate_id
+            from read_parquet('{plan.table("certificates")}') as certificates
+            join lot_rows as packets on packets.envelope_id = certificates.envelope_id
+            where packets.bundle_id is not null
+        ) as packed
+        join lot_rows on lot_rows.envelope_id = packed.bundle_id;
 
         create or replace temp table packet_numbers as
         with recursive

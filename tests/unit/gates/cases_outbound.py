@@ -105,6 +105,18 @@ _OF_ONE, _OF_FIVE = f"where household_key = {_ONE}", f"where household_key = {_F
 _FIRST_LOT = "lot_id like '%20250701-01'"
 
 
+def _packet_in(bundle: str) -> str:
+    """One more household of the employer of household 5, as a packet that says it lies in `bundle`."""
+    return (
+        f"insert into certificates select * replace (control_number(1099) as envelope_id,"
+        " control_number(1099) || '-' || slot as certificate_id, household_key + 1 as household_key,"
+        f" member_key + 100 as member_key) from certificates {_OF_FIVE};"
+        " insert into envelopes select * replace (control_number(1099) as envelope_id, 1099 as sequence,"
+        f" household_key + 1 as household_key, {bundle} as bundle_id) from envelopes {_OF_FIVE};"
+        " update plan set certificate_count = certificate_count + 1, member_count = member_count + 1"
+    )
+
+
 def _pieces(first: str = "position_in_lot = 3") -> dict[str, Break]:
     """Breaks of the rules that all plans of pieces share. `first`: the first piece of the first lot."""
     one = f"where {_FIRST_LOT} and {first}"
@@ -210,6 +222,8 @@ CASES: dict[str, Case] = {
                 f"update envelopes set certificate_count = 2 {_OF_FIVE};"
                 f" update lots set certificate_count = certificate_count + 1 where {_FIRST_LOT}"
             ),
+            "bundle_of_one_employer": Break(_packet_in(f"(select envelope_id from envelopes {_OF_FIVE})")),
+            "bundle_known": Break(_packet_in("'none'")),
             "envelope_known": Break(
                 "insert into certificates select * replace ('x' as envelope_id, 'x-1' as certificate_id,"
                 f" member_key + 50 as member_key) from certificates {_OF_FIVE};"

@@ -129,7 +129,11 @@ gathered as (
         run_context.as_of,
         campaign.closing_follow_up_on,
         versions.posted_on + campaign.assumed_delivered_after_days::integer as delivered_on,
-        versions.is_posted or versions.returned_on is not null as has_left
+        -- A packet of a request leaves with its employer's bundle; the printer reports the bundle alone.
+        versions.is_posted
+        or versions.returned_on is not null
+        or (versions.bundle_id is not null and coalesce(bundle_fates.posted_on, bundle_fates.returned_on) is not null)
+            as has_left
     from versions
     cross join run_context
     cross join campaign
@@ -141,7 +145,7 @@ gathered as (
     left join lost_members as own on versions.member_key = own.member_key
     left join lost_members as insured on versions.household_key * 100 = insured.member_key
     left join followed_up on versions.certificate_id = followed_up.certificate_id
-    left join bundle_fates on followed_up.bundle_id = bundle_fates.bundle_id
+    left join bundle_fates on coalesce(followed_up.bundle_id, versions.bundle_id) = bundle_fates.bundle_id
 ),
 
 -- Where the certificate is, by what is known of its envelope and of the way through the employer.

@@ -17,6 +17,7 @@ final as (
         prefecture,
         household_key,
         employer_key,
+        bundle_id,
         position,
         envelopes_in_household,
         is_additional,

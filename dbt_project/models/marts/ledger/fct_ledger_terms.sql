@@ -250,6 +250,8 @@ lot_terms as (
         count(*) as term_count,
         0 as open_count
     from frozen_envelopes
+    -- A packet is counted with the bundle that it lies in.
+    where bundle_id is null
     union all
     select
         '3_envelopes' as stage,

@@ -30,7 +30,8 @@ final as (
         building,
         weight_g,
         postage_yen,
-        replaces_envelope_id
+        replaces_envelope_id,
+        bundle_id
     from source
     where received_on <= (select run_context.as_of from run_context)
 )

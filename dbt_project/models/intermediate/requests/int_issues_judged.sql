@@ -1,0 +1,272 @@
+with requests as (
+    select * from {{ ref('stg_feeds__issue_requests') }}
+),
+
+request_outcomes as (
+    select * from {{ ref('stg_plans__request_outcomes') }}
+),
+
+plans as (
+    select * from {{ ref('int_plans') }}
+),
+
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
+became_unable as (
+    select * from {{ ref('int_became_unable') }}
+),
+
+certificates as (
+    select * from {{ ref('int_certificates') }}
+),
+
+decisions as (
+    select * from {{ ref('stg_feeds__decisions') }}
+),
+
+members as (
+    select * from {{ ref('stg_newest_register__members') }}
+),
+
+addresses as (
+    select * from {{ ref('stg_newest_register__addresses') }}
+),
+
+cards as (
+    select * from {{ ref('stg_newest_register__my_number_cards') }}
+),
+
+rejects as (
+    select * from {{ ref('stg_newest_register__rejects') }}
+),
+
+employers as (
+    select * from {{ ref('int_employers_judged') }}
+),
+
+run_context as (
+    select
+        *,
+        coalesce(posting_date, run_on, as_of) as judged_for
+    from {{ ref('stg_context') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+-- What a run issued or refused is never judged again; what it held is.
+decided as (
+    select distinct request_outcomes.request_id
+    from request_outcomes
+    inner join plans on request_outcomes.plan_id = plans.plan_id
+    where not plans.is_voided and request_outcomes.outcome <> 'held'
+),
+
+open_requests as (
+    select requests.*
+    from requests
+    anti join decided on requests.request_id = decided.request_id
+    -- A request that is delivered in a second file is still one request.
+    qualify row_number() over (
+        partition by requests.request_id
+        order by requests.received_on, requests.source_file, requests.row_number
+    ) = 1
+),
+
+candidates as (
+    select
+        'request' as route,
+        request_id,
+        member_key,
+        kind,
+        requested_on as needed_on,
+        {{ household_of_member('member_key') }} as household_key
+    from open_requests
+    union all
+    select
+        'rolling' as route,
+        null as request_id,
+        became_unable.member_key,
+        'rolling' as kind,
+        run_context.judged_for as needed_on,
+        {{ household_of_member('became_unable.member_key') }} as household_key
+    from became_unable
+    cross join run_context
+),
+
+-- A piece of the first plan that no release has taken up yet can still be pulled; any other is on its way.
+live_certificates as (
+    select
+        certificates.member_key,
+        max(certificates.certificate_id) as certificate_id,
+        bool_and(certificates.route = 'home' and not certificates.has_left and not lots.is_in_release)
+            as can_be_pulled
+    from certificates
+    inner join lots on certificates.lot_id = lots.lot_id
+    semi join candidates on certificates.member_key = candidates.member_key
+    where certificates.is_live
+    group by certificates.member_key
+),
+
+rejected_cards as (
+    select distinct row_key as member_key
+    from rejects
+    where file = 'my_number_cards' and row_key is not null
+),
+
+-- What a person decided after the need arose; older decisions were about something else.
+decided_by_person as (
+    select
+        candidates.member_key,
+        candidates.request_id,
+        arg_max(decisions.decision, (decisions.decided_on, decisions.received_on, decisions.row_number)) as decision
+    from candidates
+    inner join decisions on candidates.member_key = decisions.member_key
+    cross join campaign
+    where
+        decisions.decision in ('release', 'exclude')
+        and decisions.decided_on >= case
+            when candidates.route = 'request' then candidates.needed_on else campaign.snapshot_as_of
+        end
+    group by all
+),
+
+gathered as (
+    select
+        candidates.*,
+        members.member_key is null as is_missing,
+        insured.member_key is null as has_no_insured,
+        least(members.lost_on, insured.lost_on) as lost_on,
+        least({{ birthday_75('members.birth_date') }}, {{ birthday_75('insured.birth_date') }}) as late_stage_care_on,
+        coalesce(members.protected, false) or coalesce(insured.protected, false) as is_protected,
+        members.decided_on >= campaign.new_enrollee_from as is_new_enrollee,
+        rejected_cards.member_key is not null and cards.member_key is null as has_rejected_card,
+        {{ card_need('candidates.needed_on') }} as card_need_code,
+        card_need_code is null
+        or (card_need_code = 'certificate_in_grace' and not campaign.mail_in_grace) as is_card_usable,
+        live_certificates.certificate_id as live_certificate_id,
+        coalesce(live_certificates.can_be_pulled, false) as can_be_pulled,
+        decided_by_person.decision,
+        coalesce(addresses.country <> 'JP', false) as is_overseas,
+        addresses.country is null
+        or {{ is_blank('addresses.address') }}
+        or {{ normalised_postal_code('addresses.postal_code') }} is null as is_address_missing,
+        {{ fits_print('insured.name', 'campaign.max_name_width') }}
+        and {{ fits_print('members.name', 'campaign.max_name_width') }}
+        and {{ fits_print('members.name_kana', 'campaign.max_name_width') }}
+        and {{ fits_print('addresses.address', 'campaign.max_address_width') }}
+        and {{ fits_print('addresses.building', 'campaign.max_building_width') }} as fits_text,
+        case
+            when insured.enrolment = 'voluntary' then null
+            when employers.employer_key is null then 'employer_unknown'
+            when employers.reason_code = 'closed' then 'employer_closed'
+            when employers.reason_code is not null then 'employer_unreachable'
+        end as employer_hold_code,
+        {{ valid_until(
+            'run_context.judged_for', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
+            'insured.qualified_on'
+        ) }} as valid_until,
+        insured.enrolment,
+        run_context.judged_for
+    from candidates
+    cross join run_context
+    cross join campaign
+    left join members on candidates.member_key = members.member_key
+    left join members as insured on {{ insured_of_household('candidates.household_key') }} = insured.member_key
+    left join addresses on candidates.household_key = addresses.household_key
+    left join cards on candidates.member_key = cards.member_key
+    left join rejected_cards on candidates.member_key = rejected_cards.member_key
+    left join employers on {{ employer_of_household('candidates.household_key') }} = employers.employer_key
+    left join live_certificates on candidates.member_key = live_certificates.member_key
+    left join decided_by_person
+        on
+            candidates.member_key = decided_by_person.member_key
+            and candidates.request_id is not distinct from decided_by_person.request_id
+),
+
+-- The lines of rules, other routes; first match wins.
+with_reason as (
+    select
+        *,
+        case
+            when is_missing then 'not_a_member'
+            when lost_on <= judged_for then 'membership_lost'
+            when late_stage_care_on <= judged_for then 'reached_75'
+            when is_protected then 'address_protected'
+            when decision = 'exclude' then 'decided_excluded'
+            when has_no_insured then 'household_without_insured'
+            when kind = 'new_enrollee' and not is_new_enrollee then 'not_a_new_enrollee'
+            when kind <> 'lost_or_damaged' and live_certificate_id is not null and not can_be_pulled
+                then 'already_has_certificate'
+            -- Without a card row, a rejected one must not be read as no card.
+            when has_rejected_card and kind in ('new_enrollee', 'rolling') then 'card_record_rejected'
+            when kind = 'new_enrollee' and is_card_usable then 'card_usable'
+            -- Nothing to replace: then it is a request like any other.
+            when kind = 'lost_or_damaged' and live_certificate_id is null and is_card_usable then 'card_usable'
+            when valid_until < judged_for then 'validity_over'
+            when is_overseas then 'address_overseas'
+            when is_address_missing then 'address_missing'
+            when not fits_text then 'unprintable_text'
+            when employer_hold_code is not null and decision is distinct from 'release' then employer_hold_code
+        end as reason_code
+    from gathered
+),
+
+with_outcome as (
+    select
+        *,
+        case
+            when reason_code is null then 'issue'
+            when
+                reason_code in (
+                    'address_protected',
+                    'household_without_insured',
+                    'card_record_rejected',
+                    'address_overseas',
+                    'address_missing',
+                    'unprintable_text',
+                    'employer_unknown',
+                    'employer_closed',
+                    'employer_unreachable'
+                )
+                then 'held'
+            else 'refused'
+        end as outcome
+    from with_reason
+),
+
+-- Of several wishes of one person one is fulfilled: a replacement first, then the earliest.
+ranked as (
+    select
+        *,
+        outcome = 'issue' and row_number() over (
+            partition by member_key
+            order by outcome = 'issue' desc, kind = 'lost_or_damaged' desc, kind = 'rolling', needed_on, request_id
+        ) > 1 as is_second_wish
+    from with_outcome
+),
+
+final as (
+    select
+        route,
+        request_id,
+        member_key,
+        household_key,
+        kind,
+        needed_on,
+        case when is_second_wish then 'refused' else outcome end as outcome,
+        case when is_second_wish then 'already_has_certificate' else reason_code end as reason_code,
+        coalesce(card_need_code, kind) as need,
+        -- Home is for who has no employer, or whose employer cannot be written to and a person has said so.
+        case when enrolment = 'voluntary' or employer_hold_code is not null then 'supplementary' else 'employer' end
+            as lot_kind,
+        case when enrolment <> 'voluntary' then {{ employer_of_household('household_key') }} end as employer_key,
+        case when outcome = 'issue' and not is_second_wish then live_certificate_id end as supersedes_certificate_id,
+        judged_for
+    from ranked
+)
+
+select * from final

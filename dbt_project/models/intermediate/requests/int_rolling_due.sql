@@ -1,0 +1,16 @@
+with issues_judged as (
+    select * from {{ ref('int_issues_judged') }}
+),
+
+final as (
+    select
+        member_key,
+        household_key,
+        need,
+        outcome,
+        reason_code
+    from issues_judged
+    where route = 'rolling'
+)
+
+select * from final
