@@ -161,6 +161,53 @@ def explain(
         console.print(table)
 
 
+@app.command()
+def worklist(
+    data: Data = Path("var/season"),
+    branch: Annotated[str | None, typer.Option(help="支部の都道府県コード 2桁 (prefecture code)")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV に書く (write as CSV)")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """支部で人の判断を待つ人と、何を決めるか (who waits for a person, and what to decide)."""
+    from dataclasses import asdict
+
+    from kakuninsho.operations.work_list import DecisionError, work_list, write_work_list
+    from kakuninsho.replay.tables import work_list_table
+
+    try:
+        lines = work_list(_settings(data), branch)
+    except DecisionError as error:
+        errors.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+    if out is not None:
+        write_work_list(lines, out)
+        console.print(f"{out}: {len(lines)}", highlight=False, soft_wrap=True)
+    elif as_json:
+        typer.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False))
+    else:
+        console.print(work_list_table(lines))
+
+
+@app.command()
+def decide(
+    member: Annotated[str, typer.Argument(help="保険者番号-記号-番号-枝番 (member key)")],
+    decision: Annotated[str, typer.Option(help="release, exclude, correct_address, resume")],
+    by: Annotated[str, typer.Option(help="判断した人 (the person who decided)")],
+    on: Annotated[str, typer.Option(help="判断した日 YYYY-MM-DD (the day)")],
+    data: Data = Path("var/season"),
+) -> None:
+    """一人についての判断を事実として記録する (record a person's decision as a fact)."""
+    from kakuninsho.operations.explaining import ExplainError, MemberKey
+    from kakuninsho.operations.work_list import DecisionError, record_decision
+
+    try:
+        fact = record_decision(_settings(data), MemberKey.parse(member), decision, by, date.fromisoformat(on))
+    except (DecisionError, ExplainError, ValueError) as error:
+        errors.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+    console.print(f"記録しました (recorded): {fact.name}", highlight=False)
+
+
 def _add_groups() -> None:
     from kakuninsho.printer.commands import app as printer_commands
     from kakuninsho.register.commands import app as register_commands

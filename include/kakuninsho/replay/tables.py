@@ -90,3 +90,13 @@ def explanation_tables(explanation: Mapping[str, Any]) -> list[Table]:
     for step in (*explanation["next_steps"], explanation["old_card"]):
         last.add_row(step)
     return [*tables, last]
+
+
+def work_list_table(lines: Sequence[Any]) -> Table:
+    """Who waits for a person: a line per person, stage and request."""
+    table = Table(title=f"作業一覧 (work list): {len(lines):,}", title_justify="left")
+    for heading in ("支部", "加入者", "段階", "理由", "決めること"):
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(line.branch, line.member, line.stage, line.reason, line.decide)
+    return table
