@@ -28,7 +28,7 @@ campaign as (
 -- Who could use the card on the snapshot's day, by the same reading of the grace months as the first plan.
 able_at_snapshot as (
     select
-        member_key,
+        cards_at_snapshot.member_key,
         {{ card_need('campaign.snapshot_as_of', cards='cards_at_snapshot') }} as need
     from cards_at_snapshot
     cross join campaign

@@ -210,7 +210,7 @@ with_reason as (
             when is_overseas then 'address_overseas'
             when is_address_missing then 'address_missing'
             when not fits_text then 'unprintable_text'
-            when employer_hold_code is not null and decision is distinct from 'release' then employer_hold_code
+            when employer_hold_code is not null and coalesce(decision <> 'release', true) then employer_hold_code
         end as reason_code
     from gathered
 ),
@@ -244,7 +244,12 @@ ranked as (
         *,
         outcome = 'issue' and row_number() over (
             partition by member_key
-            order by outcome = 'issue' desc, kind = 'lost_or_damaged' desc, kind = 'rolling', needed_on, request_id
+            order by
+                outcome = 'issue' desc,
+                kind = 'lost_or_damaged' desc,
+                kind = 'rolling' asc,
+                needed_on asc,
+                request_id asc
         ) > 1 as is_second_wish
     from with_outcome
 ),
