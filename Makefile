@@ -51,8 +51,8 @@ down: $(READY) ## 止める
 docs: $(READY) ## dbt docs と検査報告を <data>/published/ に
 	$(BIN)/kakuninsho docs --data $(DATA)
 
-bench: $(READY) ## 全国規模の計測 (MEMBERS=39700000)
-	$(BIN)/kakuninsho bench --members $(MEMBERS) --seed $(SEED) --data $(DATA)
+bench: $(READY) ## 全国規模の計測 (未実装)
+	$(BIN)/kakuninsho bench
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

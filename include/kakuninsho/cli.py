@@ -208,6 +208,13 @@ def decide(
     console.print(f"記録しました (recorded): {fact.name}", highlight=False)
 
 
+@app.command()
+def bench() -> None:
+    """全国規模の計測 (未実装) (the national benchmark: not built yet)."""
+    errors.print("bench is not built yet; README lists what is not. kakuninsho season prints seconds per phase")
+    raise typer.Exit(1)
+
+
 def _add_groups() -> None:
     from kakuninsho.printer.commands import app as printer_commands
     from kakuninsho.register.commands import app as register_commands
