@@ -74,17 +74,24 @@ EXPLANATION_PARTS = {
 }
 
 
+KEY_COLUMNS = {"insurer_number", "symbol", "number", "suffix"}  # the title has them
+MOST_COLUMNS = 6  # more are shown one below the other
+
+
 def explanation_tables(explanation: Mapping[str, Any]) -> list[Table]:
     """One table per part of an explanation that has something to say, and what happens next."""
     tables = []
     for part, title in EXPLANATION_PARTS.items():
         found = explanation[part]
         rows = [found] if isinstance(found, Mapping) else found or []
-        if rows:
-            names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+        names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "") for row in rows)]
+        names = [name for name in names if name not in KEY_COLUMNS]
+        if len(names) > MOST_COLUMNS:
+            tables += [_upright(title, row, names) for row in rows]
+        elif rows:
             table = Table(*names, title=title, title_justify="left")
             for row in rows:
-                table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
+                table.add_row(*(_text(row[name]) for name in names))
             tables.append(table)
     last = Table(title="このあと (what happens next)", title_justify="left", show_header=False)
     for step in (*explanation["next_steps"], explanation["old_card"]):
@@ -92,11 +99,13 @@ def explanation_tables(explanation: Mapping[str, Any]) -> list[Table]:
     return [*tables, last]
 
 
-def work_list_table(lines: Sequence[Any]) -> Table:
-    """Who waits for a person: a line per person, stage and request."""
-    table = Table(title=f"作業一覧 (work list): {len(lines):,}", title_justify="left")
-    for heading in ("支部", "加入者", "段階", "理由", "決めること"):
-        table.add_column(heading)
-    for line in lines:
-        table.add_row(line.branch, line.member, line.stage, line.reason, line.decide)
+def _upright(title: str, row: Mapping[str, Any], names: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name in names:
+        if row[name] not in (None, ""):
+            table.add_row(name, _text(row[name]))
     return table
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
