@@ -109,3 +109,13 @@ def _upright(title: str, row: Mapping[str, Any], names: Sequence[str]) -> Table:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def work_list_table(lines: Sequence[Any]) -> Table:
+    """Who waits for a person: a line per person, stage and request."""
+    table = Table(title=f"作業一覧 (work list): {len(lines):,}", title_justify="left")
+    for heading in ("支部", "加入者", "段階", "理由", "決めること"):
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(line.branch, line.member, line.stage, line.reason, line.decide)
+    return table

@@ -572,9 +572,7 @@ def _key(c: Catalogue) -> Row:
     }
 
 
-def _reject(
-    c: Catalogue, file: str, values: Row, column: str, value: Any, code: str
-) -> None:
+def _reject(c: Catalogue, file: str, values: Row, column: str, value: Any, code: str) -> None:
     """A row that is right but for one column."""
     c.reject(file, f"reject_{file}_{column}_{code}", {**values, column: value}, column, code, at_end=c._count % 2 == 0)
 
