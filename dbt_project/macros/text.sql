@@ -9,7 +9,7 @@
     coalesce(
         regexp_full_match(
             {{ content }},
-            '[\s\x0B\x1C-\x1F\x{85}\p{Z}]*'
+            '[\s\x0B\x{85}\p{Z}]*'
         ),
         true
     )

@@ -14,7 +14,7 @@ create macro is_control_number(content) as coalesce(
 );
 
 -- Unicode spaces are blank; so is null.
-create macro is_blank(content) as coalesce(regexp_full_match(content, '[\s\x0B\x1C-\x1F\x{85}\p{Z}]*'), true);
+create macro is_blank(content) as coalesce(regexp_full_match(content, '[\s\x0B\x{85}\p{Z}]*'), true);
 
 -- The check digit of a My Number (12 digits): weights of the first eleven from the left, sum mod 11.
 create macro is_my_number(digits) as digits[12]::integer = (

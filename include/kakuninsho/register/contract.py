@@ -59,11 +59,11 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     "inconsistent",
 )
 
-# Unicode's White_Space, and the four separators of ASCII. Characters without width are no spaces: they are unprintable.
+# Unicode's White_Space. Separators of ASCII and characters without width are no spaces: they are unprintable.
 BLANK_CHARACTERS = "".join(
     chr(code)
     for code in (
-        *range(0x09, 0x0E), *range(0x1C, 0x20), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B),
+        *range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B),
         0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
     )
 )  # fmt: skip
