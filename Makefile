@@ -31,7 +31,7 @@ season: $(READY) ## 年度を通して再現し台帳を示す (MEMBERS, SEED, D
 	$(BIN)/kakuninsho season --members $(MEMBERS) --seed $(SEED) --data $(DATA) $(if $(REGISTER),--register $(REGISTER))
 
 test: $(READY) ## すべての試験 (slow と browser を除く)
-	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 test-all: $(READY) ## 時間のかかる試験も
 	$(BIN)/python -m pytest
