@@ -186,9 +186,10 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     with recorded(settings.data, "lot-files", received_on) as record:
         lot_ids = pq.read_table(plan.table("lots"), columns=["lot_id"]).column("lot_id").to_pylist()
         files = write_lots(plan, lot_ids, campaign, outbox)
-        if plan_kind(plan) == "release":
+        kind = plan_kind(plan)
+        if kind == "release":
             files += _release_files(settings, plan, files, outbox)
-        if plan_kind(plan) == "request":
+        if kind == "request":
             files += _request_order(settings, plan, files, outbox)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
     return files
