@@ -216,14 +216,18 @@ households_in_lots as (
 placed as materialized (
     select
         campaign.*,
+        'supplementary' as lot_kind,
         run_context.posting_date,
         packed.household_key,
+        {{ employer_of_household('packed.household_key') }} as employer_key,
         packed.member_key,
         packed.need,
         packed.route,
         packed.position,
         packed.slot,
         packed.envelopes_in_household,
+        true as is_additional,
+        null::varchar as supersedes_certificate_id,
         {{ insured_of_household('packed.household_key') }} as insured_key,
         households_in_lots.prefecture,
         households_in_lots.lot_number
@@ -234,43 +238,7 @@ placed as materialized (
 ),
 
 final as (
-    select
-        'supplementary' as lot_kind,
-        placed.prefecture,
-        placed.posting_date,
-        strftime(placed.posting_date, '%Y-%m') as wave_key,
-        placed.lot_number::integer as lot_number,
-        placed.household_key,
-        case
-            when insured.enrolment <> 'voluntary' then {{ employer_of_household('placed.household_key') }}
-        end as employer_key,
-        placed.position::integer as position,
-        placed.envelopes_in_household::integer as envelopes_in_household,
-        true as is_additional,
-        placed.slot::integer as slot,
-        placed.member_key,
-        placed.route,
-        placed.need,
-        placed.posting_date as issued_on,
-        {{ valid_until(
-            'placed.posting_date', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
-            'insured.qualified_on', campaign='placed'
-        ) }} as valid_until,
-        insured.enrolment,
-        {{ substituted('members.name') }} as name,
-        {{ substituted('members.name_kana') }} as name_kana,
-        members.sex,
-        members.birth_date,
-        members.qualified_on,
-        {{ substituted('insured.name') }} as addressee_name,
-        {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
-        {{ substituted('addresses.address') }} as address,
-        {{ substituted('addresses.building') }} as building,
-        null::varchar as supersedes_certificate_id
-    from placed
-    inner join members on placed.member_key = members.member_key
-    inner join members as insured on placed.insured_key = insured.member_key
-    inner join addresses on placed.household_key = addresses.household_key
+    {{ pending_certificates() }}
 )
 
 select * from final
