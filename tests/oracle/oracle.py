@@ -508,7 +508,10 @@ def employer_list(
     lines = set()
     for key, (outcome, _) in decided.items():
         employer = newest.employer(key)
-        if outcome != "target" or employer is None or campaign_register.insured(key)["enrolment"] == "voluntary":
+        if outcome != "target" or employer is None:
+            continue
+        insured = [register.insured(key) for register in (campaign_register, newest)]
+        if any(row is not None and row["enrolment"] == "voluntary" for row in insured):
             continue
         if employer["closed_on"] is not None and employer["closed_on"] <= day:
             continue
