@@ -1,0 +1,71 @@
+with members as (
+    select * from {{ ref('int_members_evaluated') }}
+),
+
+certificates as (
+    select * from {{ ref('int_certificates') }}
+),
+
+-- The newest word on each person; a live certificate counts before any that is not. A reason that is null must not
+-- lose to an older one, so it is a word here.
+newest_certificates as (
+    select
+        member_key,
+        arg_max(status, is_live::integer * 10000000000 + (status_on - date '2000-01-01')) as status,
+        arg_max(
+            coalesce(reason_code, 'none'), is_live::integer * 10000000000 + (status_on - date '2000-01-01')
+        ) as reason_code
+    from certificates
+    group by member_key
+),
+
+placed as (
+    select
+        member_key,
+        case
+            when status in ('planned', 'handed_off', 'spoiled') then 'waiting'
+            when status = 'posted' then 'in_transit'
+            when status in ('delivered', 'at_employer', 'returned', 'at_branch_desk', 'held') then status
+            when
+                status = 'pulled'
+                and reason_code not in (
+                    'membership_lost', 'reached_75', 'validity_over', 'already_has_certificate', 'card_usable'
+                )
+                then 'held'
+            else 'ended'
+        end as place
+    from newest_certificates
+),
+
+-- Counted with its group at once: the join never leaves the aggregate.
+counted as (
+    select
+        {{ prefecture_of('coalesce(members.member_key, placed.member_key)', of='member') }} as prefecture,
+        coalesce(members.disposition, 'not_in_drop') as disposition,
+        members.reason_code,
+        case
+            when placed.place is not null then placed.place
+            when members.effective_disposition = 'target' then 'waiting'
+            when members.effective_disposition = 'held' then 'held'
+            else 'ended'
+        end as place,
+        placed.place is not null as has_certificate,
+        count(*) as people_count
+    from members
+    full outer join placed on members.member_key = placed.member_key
+    group by all
+),
+
+final as (
+    select
+        prefecture,
+        disposition,
+        reason_code,
+        place,
+        has_certificate,
+        disposition = 'target' or has_certificate as is_to_be_served,
+        people_count
+    from counted
+)
+
+select * from final
