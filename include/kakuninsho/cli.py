@@ -1,8 +1,11 @@
-"""The command line. Exit codes: 0 done, 1 refused or not closed (the message says why), 2 wrong use."""
+"""The command line. Exit codes: 0 done, 1 refused or not closed (the message says why), 2 wrong use, 130 interrupted.
+
+What a person reads is Japanese where the environment's language is, else English (`messages`); `--json` gives machines
+one document on stdout, and a refusal as one on stderr.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import date
 from pathlib import Path
@@ -11,20 +14,49 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kakuninsho.messages import t
 from kakuninsho.settings import Settings
+from kakuninsho.terminal import DAY, EXIT_CODES, AsJson, Commands, Data, as_lines, console, errors
 
 app = typer.Typer(
     name="kakuninsho",
-    help="資格確認書の一括交付: 加入者データから投函・返戻・事業所発送まで (register to letter box).",
+    cls=Commands,
+    help=t(
+        "資格確認書の一括交付: 加入者データから、判定・計画・印刷会社への提供・投函・返戻・事業所発送まで。",
+        "Eligibility certificates from the register to the letter box: decide, plan, print, post, follow up, account.",
+    ),
+    epilog=t(
+        f"{EXIT_CODES}\n\n表示は LANG / LC_ALL が ja のとき日本語、それ以外は英語です。",
+        f"{EXIT_CODES}\n\nText is Japanese where LANG or LC_ALL says ja, else English.",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-console = Console()
-errors = Console(stderr=True)
 
-Data = Annotated[Path, typer.Option("--data", help="データフォルダ (data folder)", envvar="KAKUNINSHO_DATA")]
-AsJson = Annotated[bool, typer.Option("--json", help="機械可読の JSON で出す (JSON for machines)")]
+RUN = t("年度の業務を動かす", "Run")
+LOOK = t("状況を見る", "Look")
+DECIDE = t("人の判断", "Decide")
+FILES = t("データの授受", "Files in and out")
+UPKEEP = t("説明書・計測", "Documents and measurements")
+
+Members = Annotated[int, typer.Option(help=t("合成する加入者数", "members of the synthetic register"), min=1)]
+Seed = Annotated[
+    int, typer.Option(help=t("合成データと発送結果の種", "seed of the register and of what happens to mail"))
+]
+Given = Annotated[
+    Path | None,
+    typer.Option(
+        "--register", help=t("合成データの代わりに使う加入者データ", "a folder of register/v1 drops to use instead")
+    ),
+]
+Person = Annotated[
+    str,
+    typer.Argument(
+        metavar="MEMBER",
+        help=t("保険者番号-記号-番号-枝番", "member key: insurer number, symbol, number and suffix, joined by hyphens"),
+    ),
+]
 
 
 def _settings(data: Path) -> Settings:
@@ -32,41 +64,106 @@ def _settings(data: Path) -> Settings:
     return Settings.from_environment()
 
 
-@app.command()
+@app.command(
+    rich_help_panel=RUN,
+    help=t(
+        "年度の業務を 4月から 12月1日まで Airflow で再現し、台帳を示す。台帳が閉じなければ終了コード 1。",
+        "Replay a whole season through Airflow, April to 1 December, and show the ledger. Ends with 1 when it is open.",
+    ),
+)
 def season(
     data: Data = Path("var/season"),
-    members: Annotated[int, typer.Option(help="合成する加入者数 (synthetic members)")] = 20_000,
-    seed: Annotated[int, typer.Option(help="合成データと発送結果の種 (seed)")] = 2025,
-    register: Annotated[Path | None, typer.Option(help="与えられた加入者データ (register/v1 folder)")] = None,
-    until: Annotated[str | None, typer.Option(help="この日で止める (YYYY-MM-DD)")] = None,
+    members: Members = 20_000,
+    seed: Seed = 2025,
+    register: Given = None,
+    until: Annotated[date | None, typer.Option(help=t("この日で止める", "stop after this day"), **DAY)] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """年度の業務を 4月から 12月1日まで Airflow で再現し、台帳を示す (replay a whole season)."""
-    from kakuninsho.replay.season import SeasonError, replay
+    """Replay a whole season."""
+    import json
 
-    try:
-        closes = replay(
-            data.resolve(),
-            members=members,
-            seed=seed,
-            register=register.resolve() if register else None,
-            until=date.fromisoformat(until) if until else None,
-            console=console,
-        )
-    except SeasonError as error:
-        errors.print(f"[bold red]中止[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
+    from kakuninsho.replay.season import replay
+
+    closes = replay(
+        data.resolve(),
+        members=members,
+        seed=seed,
+        register=register.resolve() if register else None,
+        until=until,
+        console=Console(stderr=True) if as_json else console,
+    )
+    if as_json:
+        as_lines(json.loads((data.resolve() / "summary.json").read_text(encoding="utf-8")))
     if not closes:
         raise typer.Exit(1)
 
 
-@app.command()
-def ledger(
+@app.command(
+    rich_help_panel=RUN,
+    help=t(
+        "Airflow と代役 (印刷会社・郵便局・基幹システム) を動かし、画面の利用者を示す。",
+        "Start Airflow with its page and the stand-in printer, post office and core system, until `down`.",
+    ),
+)
+def up(
     data: Data = Path("var/season"),
-    rebuild: Annotated[bool, typer.Option(help="事実から作り直してから示す (derive again from facts)")] = False,
+    members: Members = 20_000,
+    seed: Seed = 2025,
+    register: Given = None,
+    port: Annotated[int, typer.Option(help=t("画面のポート", "port of the page"))] = 8080,
     as_json: AsJson = False,
 ) -> None:
-    """台帳の恒等式を示す。閉じていなければ終了コード 1 (the ledger's identities)."""
+    """Start Airflow with its page."""
+    from kakuninsho.replay.installation import Beginning
+    from kakuninsho.server import lifecycle
+    from kakuninsho.server.display import show
+    from kakuninsho.server.people import PEOPLE
+
+    _settings(data)
+    wanted = Beginning.of(members, seed, register.resolve() if register else None)
+    progress = errors if as_json else console
+    with progress.status(t("準備", "preparing")) as status:
+        tell = status.update if progress.is_terminal else progress.print
+        running = lifecycle.up(data.resolve(), wanted, port=port, tell=tell)
+    if not as_json:
+        show(running, console, data=str(data))
+        return
+    secrets = running.passwords if running.is_new else {}
+    people = [{"name": person.name, "role": person.role, "password": secrets.get(person.name)} for person in PEOPLE]
+    as_lines({"url": running.url, "was_up": running.was_up, "people": people, "broken_dags": running.broken})
+
+
+@app.command(rich_help_panel=RUN, help=t("`up` で動かしたものを止める。", "Stop what `up` started."))
+def down(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
+    """Stop what `up` started."""
+    from kakuninsho.server import lifecycle
+
+    stopped = lifecycle.down(data.resolve())
+    if as_json:
+        as_lines({"stopped": stopped})
+    elif stopped:
+        console.print(t("止めました: ", "stopped: ") + ", ".join(stopped), highlight=False)
+    else:
+        console.print(t("動いていません", "nothing runs"))
+
+
+@app.command(
+    rich_help_panel=LOOK,
+    help=t(
+        "台帳の恒等式を示す。閉じていなければ終了コード 1。",
+        "Show the ledger's identities, both sides of each. Ends with 1 when one is open.",
+    ),
+)
+def ledger(
+    data: Data = Path("var/season"),
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help=t("事実から作り直してから示す", "derive everything from the facts first"))
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger."""
     from kakuninsho.operations import publishing
+    from kakuninsho.operations.published_copy import NothingPublishedError, require_published
     from kakuninsho.operations.summary import summarise
     from kakuninsho.replay.tables import ledger_table
     from kakuninsho.warehouse import TransformError
@@ -75,152 +172,171 @@ def ledger(
     if rebuild:
         day = publishing.newest_fact_on(settings.store)
         if day is None:
-            errors.print(f"no facts under {data}")
-            raise typer.Exit(1)
+            raise NothingPublishedError(settings.data)
         try:
             publishing.publish(settings, day, thorough=True)
-        except TransformError as error:
-            errors.print(str(error), highlight=False)
+        except TransformError as error:  # an open ledger fails its test: the identities say which
+            errors.print(str(error), highlight=False, markup=False)
+    require_published(settings)
     rows = summarise(settings)["ledger"]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        as_lines(rows)
     else:
         console.print(ledger_table(rows))
     if not all(row["closes"] for row in rows):
         raise typer.Exit(1)
 
 
-@app.command()
-def up(
-    data: Data = Path("var/season"),
-    members: Annotated[int, typer.Option(help="合成する加入者数 (members of a new folder)")] = 20_000,
-    seed: Annotated[int, typer.Option(help="合成データと発送結果の種 (seed of a new folder)")] = 2025,
-    register: Annotated[Path | None, typer.Option(help="与えられた加入者データ (register/v1 folder)")] = None,
-    port: Annotated[int, typer.Option(help="画面のポート (port of the page)")] = 8080,
-) -> None:
-    """Airflow と代役を動かし、画面の利用者を示す (start Airflow with its page, until `down`)."""
-    from kakuninsho.replay.installation import Beginning, InstallationError
-    from kakuninsho.server import lifecycle
-    from kakuninsho.server.display import show
-
-    _settings(data)
-    wanted = Beginning.of(members, seed, register.resolve() if register else None)
-    try:
-        with console.status("準備 (preparing)") as status:
-            tell = status.update if console.is_terminal else console.print
-            running = lifecycle.up(data.resolve(), wanted, port=port, tell=tell)
-    except InstallationError as error:
-        errors.print(f"[bold red]中止[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
-    show(running, console, data=str(data))
-
-
-@app.command()
-def down(data: Data = Path("var/season")) -> None:
-    """`up` で動かしたものを止める (stop what `up` started)."""
-    from kakuninsho.server import lifecycle
-
-    stopped = lifecycle.down(data.resolve())
-    console.print(f"止めました (stopped): {', '.join(stopped)}" if stopped else "動いていません (nothing runs)")
-
-
-@app.command()
-def docs(data: Data = Path("var/season")) -> None:
-    """説明書の入口を <data>/published/docs/ に作る (dbt docs, validation reports, ledger)."""
-    from kakuninsho import docs_site
-    from kakuninsho.warehouse import TransformError
-
-    try:
-        page = docs_site.build(_settings(data))
-    except TransformError as error:
-        errors.print(f"[bold red]中止[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
-    console.print(f"{page}", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def explain(
-    member: Annotated[str, typer.Argument(help="保険者番号-記号-番号-枝番 (member key)")],
-    data: Data = Path("var/season"),
-    as_json: AsJson = False,
-) -> None:
-    """一人について分かっていることをすべて示す (everything known of one person)."""
-    from kakuninsho.operations.explaining import ExplainError, MemberKey
+@app.command(
+    rich_help_panel=LOOK,
+    help=t(
+        "一人について分かっていることをすべて示す: 見た規則、決めた規則、出来事と元のファイル、このあと。",
+        "Everything known of one person: rules looked at, the one that decided, events, files, what comes next.",
+    ),
+)
+def explain(member: Person, data: Data = Path("var/season"), as_json: AsJson = False) -> None:
+    """Everything known of one person."""
+    from kakuninsho.operations.explaining import MemberKey
     from kakuninsho.operations.explaining import explain as find
     from kakuninsho.replay.tables import explanation_tables
 
-    try:
-        explanation = find(_settings(data), MemberKey.parse(member))
-    except ExplainError as error:
-        errors.print(str(error), highlight=False)
-        raise typer.Exit(1) from None
+    explanation = find(_settings(data), MemberKey.parse(member))
     if as_json:
-        typer.echo(json.dumps(explanation.as_dict(), ensure_ascii=False, default=str))
+        as_lines(explanation.as_dict())
         return
     for table in explanation_tables(explanation.as_dict()):
         console.print(table)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=DECIDE,
+    help=t("支部で人の判断を待つ人と、何を決めるかを示す。", "Who waits for a person at a branch, and what to decide."),
+)
 def worklist(
     data: Data = Path("var/season"),
-    branch: Annotated[str | None, typer.Option(help="支部の都道府県コード 2桁 (prefecture code)")] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV に書く (write as CSV)")] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option(help=t("支部の都道府県コード 2桁", "prefecture code of the branch, two digits"), metavar="01-47"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help=t("CSV に書く", "write as CSV"), metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """支部で人の判断を待つ人と、何を決めるか (who waits for a person, and what to decide)."""
+    """Who waits for a person."""
     from dataclasses import asdict
 
-    from kakuninsho.operations.work_list import DecisionError, work_list, write_work_list
+    from kakuninsho.operations.work_list import work_list, write_work_list
     from kakuninsho.replay.tables import work_list_table
 
-    try:
-        lines = work_list(_settings(data), branch)
-    except DecisionError as error:
-        errors.print(str(error), highlight=False)
-        raise typer.Exit(1) from None
+    lines = work_list(_settings(data), branch)
     if out is not None:
         write_work_list(lines, out)
+    if as_json:
+        as_lines([asdict(line) for line in lines])
+    elif out is not None:
         console.print(f"{out}: {len(lines)}", highlight=False, soft_wrap=True)
-    elif as_json:
-        typer.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False))
     else:
         console.print(work_list_table(lines))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=DECIDE,
+    help=t(
+        "一人についての判断を事実として記録する。画面では DAG record_decision。",
+        "Record a person's decision as a fact. In the page: the DAG record_decision.",
+    ),
+)
 def decide(
-    member: Annotated[str, typer.Argument(help="保険者番号-記号-番号-枝番 (member key)")],
+    member: Person,
     decision: Annotated[str, typer.Option(help="release, exclude, correct_address, resume")],
-    by: Annotated[str, typer.Option(help="判断した人 (the person who decided)")],
-    on: Annotated[str, typer.Option(help="判断した日 YYYY-MM-DD (the day)")],
+    by: Annotated[str, typer.Option(help=t("判断した人", "the person who decided"))],
+    on: Annotated[date, typer.Option(help=t("判断した日", "the day"), **DAY)],
     data: Data = Path("var/season"),
+    as_json: AsJson = False,
 ) -> None:
-    """一人についての判断を事実として記録する (record a person's decision as a fact)."""
-    from kakuninsho.operations.explaining import ExplainError, MemberKey
-    from kakuninsho.operations.work_list import DecisionError, record_decision
+    """Record a person's decision as a fact."""
+    from kakuninsho.operations.explaining import MemberKey
+    from kakuninsho.operations.work_list import record_decision
 
-    try:
-        fact = record_decision(_settings(data), MemberKey.parse(member), decision, by, date.fromisoformat(on))
-    except (DecisionError, ExplainError, ValueError) as error:
-        errors.print(str(error), highlight=False)
-        raise typer.Exit(1) from None
-    console.print(f"記録しました (recorded): {fact.name}", highlight=False)
+    fact = record_decision(_settings(data), MemberKey.parse(member), decision, by, on)
+    if as_json:
+        as_lines({"fact": fact.name, "kind": fact.kind, "source": fact.meta["source"]})
+    else:
+        console.print(t("記録しました: ", "recorded: ") + fact.name, highlight=False)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
+        "説明書 (dbt docs、検査報告) の入口を <data>/published/docs/ に作る。",
+        "Make dbt docs and the validation reports under <data>/published/docs/.",
+    ),
+)
+def docs(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
+    """Make dbt docs and the validation reports."""
+    from kakuninsho import docs_site
+
+    page = docs_site.build(_settings(data))
+    if as_json:
+        as_lines({"page": str(page)})
+    else:
+        console.print(f"{page}", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=UPKEEP)
 def bench() -> None:
     """全国規模の計測 (未実装) (the national benchmark: not built yet)."""
     errors.print("bench is not built yet; README lists what is not. kakuninsho season prints seconds per phase")
     raise typer.Exit(1)
 
 
+@app.command(
+    name="employer-list",
+    rich_help_panel=FILES,
+    help=t(
+        "事業所の送付予定対象者一覧表を、確定した計画から作る。個人情報を含む。",
+        "One employer's list from the frozen plan, equal to what was sent. Holds personal data.",
+    ),
+)
+def employer_list(
+    employer: Annotated[
+        str, typer.Option(help=t("保険者番号-記号", "insurer number and symbol, joined by a hyphen"), metavar="KEY")
+    ],
+    out: Annotated[Path, typer.Option(help=t("書くファイル", "file to write"), metavar="FILE")],
+    form: Annotated[str, typer.Option("--format", help="pdf, csv, xlsx")] = "pdf",
+    data: Data = Path("var/season"),
+    as_json: AsJson = False,
+) -> None:
+    """One employer's list from the frozen plan."""
+    from kakuninsho.operations.employer_lists import EmployerKey, write_employer_list
+    from kakuninsho.operations.employer_lists import employer_list as find
+
+    found = find(_settings(data), EmployerKey.parse(employer))
+    write_employer_list(found, form, out)
+    if as_json:
+        as_lines({"file": str(out), "format": form, "lines": len(found.lines)})
+    else:
+        console.print(f"{out}: {len(found.lines)}", highlight=False, soft_wrap=True)
+
+
 def _add_groups() -> None:
     from kakuninsho.printer.commands import app as printer_commands
     from kakuninsho.register.commands import app as register_commands
 
-    app.add_typer(printer_commands, name="printer", help="印刷会社とのデータ授受 (files to and from the printer)")
-    app.add_typer(register_commands, name="register", help="加入者データ (register drops)")
+    app.add_typer(
+        printer_commands,
+        name="printer",
+        rich_help_panel=FILES,
+        help=t(
+            "印刷会社とのデータ授受: 受入試験、校正刷り、作り直し。",
+            "The printer: acceptance, proofs, lots made again.",
+        ),
+    )
+    app.add_typer(
+        register_commands,
+        name="register",
+        rich_help_panel=FILES,
+        help=t("加入者データ: 検査と合成。", "Register drops: check them, make synthetic ones."),
+    )
 
 
 _add_groups()
