@@ -277,6 +277,13 @@ PLANS: dict[str, Columns] = {
         "member_key": "BIGINT",
         "name": "VARCHAR",
     },
+    # One row per target of the day who is on no employer's list, and why: decided once, with the list.
+    "list_omissions": {
+        **_PLAN,
+        "employer_key": "BIGINT",  # by the household's own symbol, also where no such employer has a row
+        "member_key": "BIGINT",
+        "reason_code": "VARCHAR",
+    },
 }
 
 APPROVALS: dict[str, Columns] = {

@@ -444,6 +444,10 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
             select plan_id, received_on, {number} as list_id, lot_id, employer_key, member_key, name
             from pending_lines join numbered using (employer_key)
             cross join stamp order by sequence, member_key"""
+        queries["list_omissions"] = """
+            select plan_id, received_on, employer_key, member_key, reason_code
+            from intermediate.int_employer_list_targets cross join stamp
+            where reason_code is not null order by member_key"""
     for table, columns in PLANS.items():
         if table in queries:
             _copy(connection, queries[table], columns, path / f"{table}.parquet")
