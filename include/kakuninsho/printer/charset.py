@@ -10,6 +10,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 # Agreed with the printer; each use is recorded where it is made, and there is no other.
 SUBSTITUTIONS = {
     "〜": "～",  # U+301C -> U+FF5E
@@ -34,11 +37,6 @@ class UnprintableTextError(ValueError):
     """Text that the printer's character set does not hold. Says how many characters, never which text."""
 
 
-def _surrogate_escaped(raw: bytes) -> str:
-    """Bytes as text that the `surrogateescape` handler writes back as exactly these bytes."""
-    return "".join(chr(byte) if byte < 0x80 else chr(0xDC00 + byte) for byte in raw)
-
-
 @lru_cache(maxsize=1)
 def ibm_forms() -> dict[str, bytes]:
     """The characters that Python would write in the NEC rows, with their bytes in the IBM rows."""
@@ -55,9 +53,25 @@ def ibm_forms() -> dict[str, bytes]:
     return forms
 
 
-_ESCAPED = {character: _surrogate_escaped(raw) for character, raw in ibm_forms().items()}
-# A search through a character class is many times as fast as str.translate over the whole text.
-_NEC_CHARACTERS = re.compile("[" + "".join(sorted(_ESCAPED)) + "]")
+@lru_cache(maxsize=1)
+def _byte_pairs() -> npt.NDArray[np.uint16]:
+    """Bytes of each character by its code point, high byte first; 0 where a file may not hold the character.
+
+    A character of one byte has 0 as its high byte, which no character has otherwise. Line ends have theirs: callers
+    count them. Only what decodes to itself again is in the table, so the round-trip gate is passed by construction.
+    """
+    pairs = np.zeros(0x10000, dtype=">u2")
+    single = [bytes((byte,)) for byte in range(0x100)]
+    double = [bytes((lead, trail)) for lead in range(0x81, 0xFD) for trail in range(0x40, 0xFD)]
+    for raw in (*single, *double):
+        try:
+            character = raw.decode("cp932")
+        except UnicodeDecodeError:
+            continue
+        if len(character) == 1 and (is_printable(character) or character in "\r\n"):
+            form = ibm_forms().get(character) or character.encode("cp932")
+            pairs[ord(character)] = int.from_bytes(form, "big")
+    return pairs
 
 
 def encode_cp932(text: str) -> bytes:
@@ -69,24 +83,18 @@ def encode_cp932(text: str) -> bytes:
         UnprintableTextError: a character that CP932 does not hold, that comes back changed, a control character or a
             private-use character. Carries the count only.
     """
-    if _FORBIDDEN_IN_FILE.search(text):
-        count = len(_FORBIDDEN_IN_FILE.findall(text))
-        raise UnprintableTextError(f"{count} control or private-use characters (rules: text that can be printed)")
-    escaped, position = text, 0
-    # One replace per distinct character: names repeat few of them many times.
-    while found := _NEC_CHARACTERS.search(escaped, position):
-        escaped, position = escaped.replace(found[0], _ESCAPED[found[0]]), found.start()
-    try:
-        raw = escaped.encode("cp932", "surrogateescape")
-        unchanged = raw.decode("cp932") == text
-    except UnicodeError:
-        unchanged = False
-    if not unchanged:
-        lost = sum(1 for character in text if character not in "\r\n" and not is_printable(character))
-        raise UnprintableTextError(
-            f"{lost} characters are not in CP932 or come back changed (rules: text that can be printed)"
-        )
-    return raw
+    # A look-up of all code points at once is several times as fast as the codec with a search before and after it.
+    points = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    pairs = _byte_pairs()[points]
+    if pairs.all():
+        return pairs.tobytes().translate(None, b"\0")
+    forbidden = len(_FORBIDDEN_IN_FILE.findall(text))
+    if forbidden:
+        raise UnprintableTextError(f"{forbidden} control or private-use characters (rules: text that can be printed)")
+    lost = sum(1 for character in text if character not in "\r\n" and not is_printable(character))
+    raise UnprintableTextError(
+        f"{lost} characters are not in CP932 or come back changed (rules: text that can be printed)"
+    )
 
 
 def substitute(text: str) -> str:

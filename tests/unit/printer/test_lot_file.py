@@ -26,6 +26,8 @@ from kakuninsho.printer.lot_file import (
 )
 from kakuninsho.printer.rebuild import RebuildError, rebuild_lot
 from kakuninsho.printer.samples import BUNDLE_LOT, CAMPAIGN, HOME_LOT, LIST_LOT, POSTED
+from kakuninsho.printer.sealing import INSURER_PUBLIC, PRINTER_PUBLIC, generate_keys, load_keys
+from kakuninsho.printer.throughput import measure
 
 
 @pytest.fixture
@@ -322,6 +324,18 @@ def test_lot_never_sent_or_deleted_is_told(store, out):
     plan.table("envelopes").unlink()
     with pytest.raises(RebuildError, match="deleted"):
         rebuild_lot(store, HOME_LOT, out)
+
+
+def test_throughput_is_counted_from_the_files_and_their_sealed_bytes(store, out, tmp_path):
+    keys = tmp_path / "keys"
+    generate_keys(keys)
+    (keys / PRINTER_PUBLIC).write_text((keys / INSURER_PUBLIC).read_text())
+    measured = measure(samples.home_plan(store), CAMPAIGN, out, load_keys(keys), workers=1)
+    (clear,) = out.glob("*.csv")
+    assert (measured.lots, measured.certificates, measured.bytes_clear) == (1, 5, clear.stat().st_size)
+    assert clear.with_name(f"{clear.name}.pgp").stat().st_size > 0
+    assert measured.certificates_per_second > measured.sealed_certificates_per_second > 0
+    assert measured.peak_rss_mb > 50
 
 
 def test_lot_without_a_piece_is_not_written(store, out):
