@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kakuninsho.facts.schemas import FEEDS
+from kakuninsho.feeds.contract import EXCLUDE_REASONS
 from kakuninsho.gates import common
 from kakuninsho.gates.gx import gxe, rows
 from kakuninsho.gates.suite import CRITICAL, Rule, Suite
@@ -40,6 +41,22 @@ SUITE = Suite(
             "判断した人の名が空白でない",
             "decisions: by",
             rows("select 1 from {batch} where decided_by is not null and is_blank(decided_by)"),
+        ),
+        Rule(
+            "reason_known",
+            "rows",
+            CRITICAL,
+            "対象外とした理由は定められたもの",
+            "decisions: reason_code",
+            lambda _: gxe.ExpectColumnValuesToBeInSet(column="reason_code", value_set=list(EXCLUDE_REASONS)),
+        ),
+        Rule(
+            "reason_of_exclusion",
+            "rows",
+            CRITICAL,
+            "理由は対象外 (exclude) の判断だけにある",
+            "decisions: reason_code",
+            rows("select 1 from {batch} where reason_code is not null and decision is distinct from 'exclude'"),
         ),
         Rule(
             "decided_by_receipt",

@@ -85,6 +85,7 @@ FEEDS: dict[str, dict[str, Columns]] = {
             "decided_on": "DATE",
             "decision": "VARCHAR",  # release, exclude, correct_address, resume (a stopped branch)
             "decided_by": "VARCHAR",
+            "reason_code": "VARCHAR",  # of exclude, where it was given
             **_FEED,
         },
     },

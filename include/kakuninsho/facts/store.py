@@ -91,8 +91,10 @@ class FactStore:
             folder = self.root / kind / EMPTY
             _private_folder(folder, below=self.data)
             for table, columns in tables.items():
-                if not (folder / f"{table}.parquet").exists():
-                    write_empty(folder / f"{table}.parquet", columns)
+                empty = folder / f"{table}.parquet"
+                # A column that came with a later version is in no older file: the zero-row file brings it.
+                if not empty.exists() or pq.read_schema(empty).names != list(columns):
+                    write_empty(empty, columns)
 
     def find(self, kind: str, name: str) -> Fact | None:
         """The fact of this name, or None."""

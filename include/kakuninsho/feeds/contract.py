@@ -12,6 +12,7 @@ Codes and their order are those of the register's rejects. What the contracts le
 | spoiled and replaced by itself | inconsistent |
 | uses above verifications | inconsistent |
 | decision resume | of a branch: symbol, number and suffix may be empty; the packed key has zeros there |
+| decision exclude | its reason_code may be given in a column more; files without that column are as good |
 | limit of rejects | none here: rows are kept aside, the gate judges how many are too many |
 | My Number | searched for in texts that people write, not in machines' numbers, which can look like one |
 """
@@ -32,6 +33,16 @@ from kakuninsho.register.contract import (
 )
 
 DECISIONS = ("release", "exclude", "correct_address", "resume")
+# Why a person takes somebody out. Codes, not words: words would be about a person.
+EXCLUDE_REASONS = (
+    "not_entitled",
+    "membership_ended",
+    "declined",
+    "unreachable",
+    "served_at_branch",
+    "other_route",
+    "entered_in_error",
+)
 REQUEST_KINDS = ("new_enrollee", "care_needed", "lost_or_damaged")
 EVENT_TYPES = ("posted", "pulled", "spoiled")
 RETURN_REASONS = ("R01", "R02", "R03", "R04", "R05", "R06", "R09")
@@ -123,6 +134,15 @@ _FEEDS = (
             _day("decided_on"),
             Column("decision", checks=(one_of("decision", *DECISIONS),)),
             Column("by", checks=(Check("missing_value", blank('"by"')),)),
+            Column(
+                "reason_code",
+                required=False,
+                checks=(
+                    one_of("reason_code", *EXCLUDE_REASONS),
+                    Check("inconsistent", "reason_code is not null and decision is distinct from 'exclude'"),
+                ),
+                may_be_absent=True,
+            ),
         ),
         # Several decisions on one person are no conflict: the day and the rules order them.
         key=("insurer_number", "symbol", "number", "suffix", "decided_on", "decision", "by"),

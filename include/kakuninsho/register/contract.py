@@ -89,6 +89,7 @@ class Column:
     kind: Literal["text", "date", "boolean"] = "text"
     required: bool = True
     checks: tuple[Check, ...] = ()
+    may_be_absent: bool = False  # a CSV file without the column reads as one where it is empty
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,11 @@ def open_csv(
     known = set(table.column_names)
     names = [name if name in known else f"extra_{n}" for n, name in enumerate(header)]
     columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(len(header)))
-    selected = ", ".join(f"c{n} as {identifier(name)}" for n, name in enumerate(names))
+    absent = [column.name for column in table.columns if column.may_be_absent and column.name not in names]
+    selected = ", ".join(
+        [f"c{n} as {identifier(name)}" for n, name in enumerate(names)]
+        + [f"null::varchar as {identifier(name)}" for name in absent]
+    )
     copy = f"""
         copy (
             select {selected}
@@ -115,11 +119,11 @@ def open_csv(
     if refusal is not None:
         _require_utf8(path, label=label, error=error)
         raise refusal
-    return Source(label, target, int(rows), dict.fromkeys(names, "VARCHAR"))
+    return Source(label, target, int(rows), dict.fromkeys([*names, *absent], "VARCHAR"))
 
 
 def _require_columns(names: list[str], table: Table, *, label: str, error: type[InboundError]) -> None:
-    missing = [name for name in table.column_names if name not in names]
+    missing = [column.name for column in table.columns if not column.may_be_absent and column.name not in names]
     if missing:
         raise error(
             Reason.MISSING_COLUMN,

@@ -31,7 +31,10 @@ def number(sequence: int) -> str:
 
 
 LOT = "fy2025-H-18-20251003-01"
-HEADERS = {feed: ",".join(table.column_names) for feed, table in TABLES.items()}
+HEADERS = {
+    feed: ",".join(column.name for column in table.columns if not column.may_be_absent)
+    for feed, table in TABLES.items()
+}
 GOOD = {
     "issue_requests": f"r-1,{MEMBER},2025-10-01,care_needed",
     "certificate_returns": f"{number(7)}-1,2025-10-01",
@@ -276,3 +279,30 @@ def test_a_bad_file_ends_in_one_message_and_no_fact(tmp_path: Path, store: FactS
     assert refusal.value.__context__ is None
     assert store.all("feeds/decisions") == []
     assert list(store.data_tmp().iterdir()) == []
+
+
+def test_why_somebody_is_taken_out_may_come_in_a_column_more(tmp_path: Path, store: FactStore) -> None:
+    rows = [
+        f"{MEMBER},2025-10-01,exclude,本部担当,declined",
+        "01180017,1234567,2,00,2025-10-01,exclude,本部担当,",
+        "01180017,1234567,3,00,2025-10-01,exclude,本部担当,luck",
+        "01180017,1234567,4,00,2025-10-01,release,本部担当,declined",
+    ]
+    path = tmp_path / "decisions_20251020.csv"
+    path.write_text("\r\n".join([HEADERS["decisions"] + ",reason_code", *rows, ""]), encoding="utf-8")
+    promise = {"rows": len(rows), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_name(path.name + ".manifest.json").write_text(json.dumps(promise), encoding="utf-8")
+    fact = receive_feed(store, "decisions", path, DAY)
+    assert duckdb.sql(f"select reason_code from '{fact.table('rows')}' order by row_number").fetchall() == [
+        ("declined",),
+        (None,),
+    ]
+    assert rejects(fact) == [(3, "reason_code", "bad_code"), (4, "reason_code", "inconsistent")]
+
+
+def test_a_zero_row_file_of_older_columns_is_written_again(store: FactStore) -> None:
+    empty = store.root / "feeds" / "decisions" / "_empty" / "rows.parquet"
+    older = pq.read_table(empty).drop_columns(["reason_code"])
+    pq.write_table(older, empty)
+    store.initialise()
+    assert pq.read_schema(empty).names == list(FEEDS["decisions"]["rows"])

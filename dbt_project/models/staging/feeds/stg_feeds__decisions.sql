@@ -12,6 +12,7 @@ final as (
         decided_on,
         decision,
         decided_by,
+        reason_code,
         source_file,
         row_number,
         received_on
