@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -119,6 +120,15 @@ class DispatchWindow(BaseModel):
         return tuple(day for day in days if is_business_day(day) and (day.weekday() in weekdays or day in ends))
 
 
+@dataclass(frozen=True)
+class Week:
+    """A week of the calendar and the days on which printer and post work in it."""
+
+    week_start: date
+    working_days: int
+    working_days_to_deliver: int  # not after the last day from which a letter counts as delivered in time
+
+
 class Campaign(BaseModel):
     """A campaign (one fiscal year's mailing) and the calendar that its parameters give."""
 
@@ -183,6 +193,24 @@ class Campaign(BaseModel):
             if day.weekday() == self.parameters.printer_report_weekday:
                 days.add(min(on_or_after(day), last))
         return tuple(sorted(days | {last}))
+
+    @property
+    def last_day_to_deliver(self) -> date:
+        """The last day of posting from which a letter counts as delivered by the last day of service."""
+        return self.parameters.served_by - timedelta(days=self.parameters.assumed_delivered_after_days)
+
+    @cached_property
+    def weeks(self) -> tuple[Week, ...]:
+        """Weeks (Monday to Sunday) from the snapshot's to that of the last day of service, for the forecast."""
+        start, last = self.parameters.snapshot_as_of, self.parameters.served_by
+        monday = start - timedelta(days=start.weekday())
+        weeks = []
+        while monday <= last:
+            days = [monday + timedelta(days=n) for n in range(7)]
+            working = [day for day in days if is_business_day(day) and day <= last]
+            weeks.append(Week(monday, len(working), sum(day <= self.last_day_to_deliver for day in working)))
+            monday += timedelta(days=7)
+        return tuple(weeks)
 
     def business_days_between(self, start: date, end: date) -> int:
         """Business days after `start` up to and including `end`."""

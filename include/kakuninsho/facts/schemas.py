@@ -362,7 +362,12 @@ CONTEXT: dict[str, Columns] = {
         "source": "VARCHAR",
         "note": "VARCHAR",
     },
-    "follow_up_runs": {"run_on": "DATE"},
+    "follow_up_runs": {"run_on": "DATE", "posting_on": "DATE"},
+    "weeks": {  # Monday to Sunday, from the snapshot's to that of the last day of service
+        "week_start": "DATE",
+        "working_days": "INTEGER",  # business days of the week, not after the last day of service
+        "working_days_to_deliver": "INTEGER",  # of them those from which a letter counts as delivered in time
+    },
     "registers": {  # landed drops with received_on <= as_of, with the totals of their manifests
         "as_of": "DATE",
         "kind": "VARCHAR",

@@ -6,6 +6,7 @@ a changed day costs no new parse of the project.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kakuninsho.campaign import Campaign
+from kakuninsho.campaign import Campaign, add_business_days
 from kakuninsho.facts.schemas import CONTEXT, REGISTER
 from kakuninsho.facts.store import ARROW_TYPES, EMPTY, Fact, FactStore
 
@@ -76,7 +77,12 @@ def write_context(store: FactStore, campaign: Campaign, context: Context) -> Non
     pq.write_table(pa.Table.from_pylist([{"campaign": campaign.name, **scalars}]), staging / "campaign.parquet")
     _write(staging, "posting_dates", _posting_dates(campaign))
     _write(staging, "dispatch_windows", [window.model_dump() for window in campaign.windows])
-    _write(staging, "follow_up_runs", [{"run_on": day} for day in campaign.follow_up_runs])
+    _write(
+        staging,
+        "follow_up_runs",
+        [{"run_on": day, "posting_on": add_business_days(day, 1)} for day in campaign.follow_up_runs],
+    )
+    _write(staging, "weeks", [dataclasses.asdict(week) for week in campaign.weeks])
     _write(
         staging,
         "registers",

@@ -58,6 +58,10 @@ return_reports as (
     select * from {{ ref('stg_feeds__return_reports') }}
 ),
 
+deadline_verdict as (
+    select * from {{ ref('fct_deadline_verdict') }}
+),
+
 -- The printer answers a file by its next weekly report.
 answered_files as (
     select distinct file_name
@@ -378,6 +382,18 @@ answers_refused as (
     group by refusals.file_name
 ),
 
+-- The day itself is no subject: what cannot be posted in time is one alert until it can.
+deadline as (
+    select
+        'deadline_at_risk' as alert_code,
+        deadline_verdict.reason_code as subject,
+        deadline_verdict.late as count,
+        deadline_verdict.as_of as raised_on,
+        'critical' as severity
+    from deadline_verdict
+    where not deadline_verdict.holds
+),
+
 alerts as (
     select * from unacknowledged
     union all
@@ -416,6 +432,8 @@ alerts as (
     select * from feed_rows
     union all
     select * from answers_refused
+    union all
+    select * from deadline
 ),
 
 final as (

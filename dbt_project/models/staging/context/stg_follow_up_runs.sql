@@ -3,7 +3,9 @@ with source as (
 ),
 
 final as (
-    select run_on
+    select
+        run_on,
+        posting_on
     from source
 )
 
