@@ -22,7 +22,8 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
     """Close the season as of its last day, while the caller holds the warehouse's slot. Returns counts of unserved.
 
     Raises:
-        SeasonOpenError: an identity of the ledger is open, a piece or file is unanswered, or an alert is critical.
+        SeasonOpenError: an identity of the ledger is open, a piece or file is unanswered, an alert is critical,
+            or the employer lists and the mail differ without a reason.
     """
     wish = planning.check(settings, PlanRequest("follow_up", as_of, run_on=as_of))
     planning.draft(settings, wish)
@@ -41,12 +42,20 @@ def close_season(settings: Settings, as_of: date) -> dict[str, int]:
             "select alert_code, count(*) from marts.fct_alerts"
             " where severity = 'critical' and alert_code <> 'stop_rate_exceeded' group by all order by all"
         ).fetchall()
+        unexplained = connection.execute(
+            "select coalesce(sum(people_count), 0) from marts.fct_list_differences where reason_code is null"
+        ).fetchall()[0][0]
     for reason, count in unserved.items():
         log.info("not served: %-32s %d", reason, count)
     still_open = [row for row in summary["ledger"] if not row["closes"] or row["open"]]
-    if still_open or alerts:
+    if still_open or alerts or unexplained:
         reasons = [f"{row['stage']} {row['left']} against {row['right']}, {row['open']} open" for row in still_open]
         reasons += [f"alert {code} ({count}, docs/runbooks/{code}.md)" for code, count in alerts]
+        if unexplained:
+            reasons.append(
+                f"{unexplained} people are on an employer list or in the mail, not both, without a reason"
+                " (marts.fct_list_differences)"
+            )
         raise SeasonOpenError(
             f"the season cannot be closed: {'; '.join(reasons)}. "
             "Follow the runbooks, take missing reports in, or find the lost fact, and run close_season again"
