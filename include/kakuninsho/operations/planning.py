@@ -23,6 +23,7 @@ from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, s
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order
+from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import SftpTarget, send_all
 from kakuninsho.runs import recorded
@@ -139,11 +140,12 @@ def freeze(settings: Settings, wish: PlanRequest) -> str:
 def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
     """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name."""
     files = clear_files(settings, plan_id)
+    outbox = settings.data / "outbox" / plan_id
     if any(file.lot_id for file in files):
-        outbox = settings.data / "outbox" / plan_id
         counts = write_file_counts(files, outbox / "files.parquet")
         lots = settings.store.get("plans", plan_id).table("lots")
         require(run_gate("outbound/lot_file", {"files": counts, "lots": lots}, _reports(settings, plan_id)))
+    note_files(files, outbox)
     return {file.name: file.sha256 for file in files}
 
 
@@ -222,7 +224,12 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
     approved = [row for row in approvals_of(settings.store, plan_id) if row["decision"] == "approved"]
     if len(approved) < 2 or any(row["subject_sha256"] != subject for row in approved):
         raise PlanError(f"plan {plan_id} has no two approvals of these files; nothing was sent")
-    files = clear_files(settings, plan_id)
+    files = waiting_files(settings.data / "outbox" / plan_id)
+    if files is None:
+        log.info(
+            "plan %s: the approved files are no longer in the outbox as they were; the plan gives them again", plan_id
+        )
+        files = clear_files(settings, plan_id)
     if subject_hash({file.name: file.sha256 for file in files}) != subject:
         raise PlanError(
             f"plan {plan_id}: the files made again differ from the approved ones; "

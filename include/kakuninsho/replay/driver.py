@@ -88,7 +88,7 @@ class Season:
         today: date | None = None
         for number, run in enumerate(runs, start=1):
             day = run.moment.date()
-            if today is not None and day.isocalendar()[:2] != today.isocalendar()[:2]:
+            if today is not None and (day.year, day.month) != (today.year, today.month):
                 self._publish(today)
             if day != today:
                 today = day
@@ -105,7 +105,7 @@ class Season:
             control.advance(self.sandbox.root, day)
 
     def _publish(self, day: date) -> None:
-        """What a scheduler does when facts have arrived, here at the end of a week with news.
+        """What a scheduler does when facts have arrived, here at the end of a month with news: nobody reads in between.
 
         A drop alone changes nothing that is shown.
         """
