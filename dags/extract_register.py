@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.operations import extraction
+from kakuninsho.operations import changes, extraction
 from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, on_days, settings, skip
 
 
@@ -56,7 +56,11 @@ def extract_register() -> None:
     def land(names: list[str]) -> list[str]:
         return list(decide(lambda: extraction.land(settings(), names, as_of())))
 
-    land(judge(stage(find())))
+    @task(task_display_name="変更点 (支部別)")
+    def show_changes(names: list[str]) -> None:
+        changes.log_register_changes(settings(), names)
+
+    show_changes(land(judge(stage(find()))))
 
 
 extract_register()

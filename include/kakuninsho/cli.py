@@ -265,6 +265,42 @@ def decide(
 
 
 @app.command(
+    rich_help_panel=LOOK,
+    help=t(
+        "二つの日の加入者データ、または二つの計画の違いを支部ごとに示す: 新規、離脱、転居、事由の変更。",
+        "What changed between the registers of two days, or between two plans, by branch: came in, left, moved, need.",
+    ),
+)
+def changes(
+    before: Annotated[date | None, typer.Option("--from", help=t("前の日", "the earlier day"), **DAY)] = None,
+    after: Annotated[date | None, typer.Option("--to", help=t("後の日", "the later day"), **DAY)] = None,
+    plans: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help=t("前と後の計画の名前", "names of the earlier and the later plan"), metavar="PLAN PLAN"),
+    ] = None,
+    data: Data = Path("var/season"),
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two days or two plans."""
+    from kakuninsho.operations.changes import plan_changes, register_changes
+    from kakuninsho.replay.tables import changes_tables
+
+    if plans:
+        found = plan_changes(_settings(data), *plans)
+    elif before and after:
+        found = register_changes(_settings(data), before, after)
+    else:
+        raise typer.BadParameter(
+            t("--from と --to、または --plans を指定します", "give --from and --to, or --plans with two names")
+        )
+    if as_json:
+        as_lines(found.as_dict())
+        return
+    for table in changes_tables(found.as_dict()):
+        console.print(table)
+
+
+@app.command(
     rich_help_panel=UPKEEP,
     help=t(
         "説明書 (dbt docs、検査報告) の入口を <data>/published/docs/ に作る。",

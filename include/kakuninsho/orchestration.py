@@ -257,6 +257,8 @@ def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
         "files": files,
         "proofs": planning.make_proofs(settings(), frozen["plan_id"]),
         "before": planning.totals_before(settings(), frozen["plan_id"]),
+        "deadline": forecasting.deadline_sentence(settings()),
+        "branches": planning.branches_before(settings(), frozen["plan_id"]),
     }
 
 
@@ -296,9 +298,17 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
         "('member_count', '対象者'), ('lots', 'ロット')] %}"
         "| {{ name }} | {{ now[key] }} | {{ before.get(key, '-') }} | "
         "{{ now[key] - before[key] if before else '-' }} |\n{% endfor %}\n"
+        "{% if p['branches'] %}| 支部 | 封筒 | 前回 | 差 | 資格確認書 | 前回 | 差 | 新規 | 離脱 | 転居 | 事由変更 |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        "{% for b in p['branches'] %}| {{ b['branch'] }} "
+        "{% for key in ('envelope_count', 'certificate_count') %}"
+        "| {{ b[key] }} | {{ b[key ~ '_before'] }} | {{ b[key] - b[key ~ '_before'] }} {% endfor %}"
+        "{% for key in ('came_in', 'left', 'moved', 'changed_need') %}| {{ b.get(key, '-') }} {% endfor %}|\n"
+        "{% endfor %}\n{% endif %}"
         "ファイル {{ p['files'] | length }} 件、"
         "校正刷り {{ p['proofs'] | length }} 件 (`<data>/proofs/{{ p['plan_id'] }}/`)、"
         "検査報告 `<data>/published/validations/{{ p['plan_id'] }}/`\n\n"
+        "{{ p['deadline'] }}\n\n"
         "{% for warning in p['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}"
     )
     asked = []

@@ -12,6 +12,7 @@ import duckdb
 from kakuninsho.campaign import load_branches
 from kakuninsho.documents.employer_list import FORMATS, EmployerList, ListLine
 from kakuninsho.facts.store import Fact, FactStore
+from kakuninsho.messages import TwoLanguageError
 from kakuninsho.plans.approvals import approvals_of
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import memory
@@ -19,7 +20,7 @@ from kakuninsho.warehouse import memory
 SYMBOL_LENGTHS = {7, 8}
 
 
-class EmployerListError(ValueError):
+class EmployerListError(TwoLanguageError):
     """There is no such list. Says what was asked for and what to check; names no person."""
 
 
@@ -39,12 +40,20 @@ class EmployerKey:
         """
         parts = text.split("-")
         if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise EmployerListError("an employer is asked for as 保険者番号-記号, for example 01180017-1060708")
+            raise EmployerListError(
+                "事業所は 保険者番号-記号 で指定します (例 01180017-1060708)",
+                "an employer is asked for as 保険者番号-記号, for example 01180017-1060708",
+            )
         key = cls(*parts)
         if key.insurer_number not in {branch.insurer_number for branch in load_branches()}:
-            raise EmployerListError(f"insurer number {key.insurer_number} is none of the 47 branches")
+            raise EmployerListError(
+                f"保険者番号 {key.insurer_number} は 47支部のどれでもありません",
+                f"insurer number {key.insurer_number} is none of the 47 branches",
+            )
         if len(key.symbol) not in SYMBOL_LENGTHS:
-            raise EmployerListError(f"symbol {key.symbol}: a 記号 has 7 or 8 digits")
+            raise EmployerListError(
+                f"記号 {key.symbol}: 記号は 7桁または 8桁です", f"symbol {key.symbol}: a 記号 has 7 or 8 digits"
+            )
         return key
 
     @property
@@ -62,14 +71,19 @@ def employer_list(settings: Settings, key: EmployerKey) -> EmployerList:
     """
     plans = _list_plans(settings.store)
     if not plans:
-        raise EmployerListError("no employer list is frozen yet; run send_employer_lists first")
+        raise EmployerListError(
+            "事業所一覧はまだ確定していません。send_employer_lists を先に実行してください",
+            "no employer list is frozen yet; run send_employer_lists first",
+        )
     for plan in reversed(plans):
         found = _read(plan, key)
         if found is not None:
             return found
     raise EmployerListError(
+        f"事業所 {key.insurer_number}-{key.symbol} は一覧の計画 {len(plans)} 件のどれにもありません。"
+        "対象者がいない、全喪、または事業所の登録がない (理由別の人数は fct_list_differences)",
         f"employer {key.insurer_number}-{key.symbol} is on none of {len(plans)} list plans: it had no target, was"
-        " closed, or has no row in employers (fct_list_differences counts why)"
+        " closed, or has no row in employers (fct_list_differences counts why)",
     )
 
 
@@ -80,9 +94,14 @@ def write_employer_list(found: EmployerList, form: str, path: Path) -> None:
         EmployerListError: an unknown format, or the folder does not exist.
     """
     if form not in FORMATS:
-        raise EmployerListError(f"format {form}: it is one of {', '.join(FORMATS)}")
+        raise EmployerListError(
+            f"形式 {form}: {', '.join(FORMATS)} のどれかを指定します",
+            f"format {form}: it is one of {', '.join(FORMATS)}",
+        )
     if not path.parent.is_dir():
-        raise EmployerListError(f"{path.parent} is no folder; make it first")
+        raise EmployerListError(
+            f"フォルダ {path.parent} がありません。先に作ってください", f"{path.parent} is no folder; make it first"
+        )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         unfinished.touch(mode=0o600)

@@ -173,6 +173,16 @@ def totals_before(settings: Settings, plan_id: str) -> dict[str, Any]:
     return {"plan_id": earlier[-1].name, **earlier[-1].meta["totals"]} if earlier else {}
 
 
+def branches_before(settings: Settings, plan_id: str) -> list[dict[str, Any]]:
+    """A plan by branch beside the plan of the same kind before it, for its approvers; in the task's log too."""
+    from kakuninsho.operations.changes import branch_table
+
+    rows = branch_table(settings, totals_before(settings, plan_id).get("plan_id"), plan_id)
+    for row in rows:
+        log.info("%s by branch: %s", plan_id, " ".join(f"{name}={value}" for name, value in row.items()))
+    return rows
+
+
 def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     """The clear files of a frozen plan, made from the plan alone, in the order in which they are sent.
 

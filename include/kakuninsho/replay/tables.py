@@ -119,3 +119,26 @@ def work_list_table(lines: Sequence[Any]) -> Table:
     for line in lines:
         table.add_row(line.branch, line.member, line.stage, line.reason, line.decide)
     return table
+
+
+CHANGE_COLUMNS = {
+    "before": "前",
+    "came_in": "新規",
+    "left": "離脱",
+    "after": "後",
+    "moved": "転居",
+    "changed_need": "事由変更",
+}
+
+
+def changes_tables(changes: Mapping[str, Any]) -> list[Table]:
+    """What changed by branch, branches without a change left out, and how needs changed."""
+    counted = [name for name in CHANGE_COLUMNS if name not in {"before", "after"}]
+    changing = [row for row in changes["branches"] if any(row[name] for name in counted)]
+    people = {row["branch"]: row for row in changing} | {"計 (total)": changes["total"]}
+    title = f"変更点 (what changed): {changes['before']} → {changes['after']}"
+    tables = [counts_table(title, "支部", CHANGE_COLUMNS, people)]
+    if changes["needs"]:
+        rows = {f"{need['before']} → {need['after']}": need for need in changes["needs"]}
+        tables.append(counts_table("事由の変更 (changed need)", "前 → 後", {"people": "人"}, rows))
+    return tables
