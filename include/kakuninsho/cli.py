@@ -54,7 +54,10 @@ Person = Annotated[
     str,
     typer.Argument(
         metavar="MEMBER",
-        help=t("保険者番号-記号-番号-枝番", "member key: insurer number, symbol, number and suffix, joined by hyphens"),
+        help=t(
+            "保険者番号-記号-番号-枝番、または整理番号 (作業一覧)、資格確認書番号",
+            "insurer number, symbol, number and suffix joined by hyphens; or a case number, or a certificate's",
+        ),
     ),
 ]
 
@@ -196,15 +199,16 @@ def ledger(
 )
 def explain(member: Person, data: Data = Path("var/season"), as_json: AsJson = False) -> None:
     """Everything known of one person."""
-    from kakuninsho.operations.explaining import MemberKey
+    from kakuninsho.documents.explanation import explanation_tables
     from kakuninsho.operations.explaining import explain as find
-    from kakuninsho.replay.tables import explanation_tables
+    from kakuninsho.operations.work_list import find_member
 
-    explanation = find(_settings(data), MemberKey.parse(member))
+    settings = _settings(data)
+    explanation = find(settings, find_member(settings, member))
     if as_json:
         as_lines(explanation.as_dict())
         return
-    for table in explanation_tables(explanation.as_dict()):
+    for table in explanation_tables(explanation):
         console.print(table)
 
 
@@ -246,22 +250,50 @@ def worklist(
     ),
 )
 def decide(
-    member: Person,
+    member: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE",
+            help=t(
+                "整理番号 (作業一覧) または 保険者番号-記号-番号-枝番。resume は支部の都道府県コード 2 桁",
+                "case number of the work list, or member key; for resume the branch's prefecture code",
+            ),
+        ),
+    ],
     decision: Annotated[str, typer.Option(help="release, exclude, correct_address, resume")],
     by: Annotated[str, typer.Option(help=t("判断した人", "the person who decided"))],
     on: Annotated[date, typer.Option(help=t("判断した日", "the day"), **DAY)],
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            help=t("exclude の理由: ", "why somebody is taken out: ")
+            + "not_entitled, membership_ended, declined, unreachable, served_at_branch, other_route, entered_in_error"
+        ),
+    ] = None,
     data: Data = Path("var/season"),
     as_json: AsJson = False,
 ) -> None:
     """Record a person's decision as a fact."""
-    from kakuninsho.operations.explaining import MemberKey
-    from kakuninsho.operations.work_list import record_decision
+    from kakuninsho.operations.deciding import check_decision, people_missing, read_wish, record_decision
 
-    fact = record_decision(_settings(data), MemberKey.parse(member), decision, by, on)
+    settings = _settings(data)
+    wish = read_wish(settings, member, decision, on, reason)
+    checked = check_decision(settings, wish)
+    fact = record_decision(settings, wish.member, wish.decision, by, wish.on, wish.reason_code)
+    missing = people_missing(settings, wish) if checked.needs_second else 0
     if as_json:
-        as_lines({"fact": fact.name, "kind": fact.kind, "source": fact.meta["source"]})
-    else:
-        console.print(t("記録しました: ", "recorded: ") + fact.name, highlight=False)
+        told = {"warnings": checked.warnings, "people_missing": missing}
+        as_lines({"fact": fact.name, "case": checked.case, "source": fact.meta["source"], **told})
+        return
+    console.print(t("記録しました: ", "recorded: ") + f"{checked.case}  {fact.name}", highlight=False)
+    for warning in checked.warnings:
+        console.print(f"[yellow]{warning}[/]", highlight=False)
+    if missing:
+        text = t(
+            "支援措置の保留です。もう一人の release が要ります",
+            "a hold for protection: a second person must release too",
+        )
+        console.print(f"[yellow]{text}[/]", highlight=False)
 
 
 @app.command(

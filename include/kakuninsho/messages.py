@@ -7,10 +7,27 @@ anything else English. No catalogue in files: a sentence stands where it is said
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_forced: ContextVar[bool] = ContextVar("forced", default=False)
+
+
+@contextmanager
+def in_japanese() -> Iterator[None]:
+    """Japanese whatever the environment says: for what is read in a page, where servers seldom have a language."""
+    token = _forced.set(True)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
 
 
 def is_japanese() -> bool:
-    """Whether the environment asks for Japanese."""
+    """Whether Japanese is asked for, by the environment or by `in_japanese`."""
+    if _forced.get():
+        return True
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(variable, "")
         if value:

@@ -1,82 +1,53 @@
-"""Everything known of one person: which rule decided, each certificate and event, what happens next.
+"""Everything known of one person: rules looked at, the one that decided, events and their files, what happens next.
 
-Read from the published copy and the landed register; shown to a person who asks for that one member, never logged.
+Read from the published copy and the facts; shown to whoever asks for that one member, never logged. Names, addresses
+and birth dates are not part of it: they decide nothing that the reasons do not say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 import duckdb
 
+from kakuninsho.campaign.old_cards import old_card_duty
 from kakuninsho.facts.store import Fact
+from kakuninsho.messages import TwoLanguageError, t
+from kakuninsho.operations import rules_told as told
+from kakuninsho.operations.deciding import NAMES as DECISION_NAMES
+from kakuninsho.operations.deciding import REASONS as EXCLUDE_REASONS
+from kakuninsho.operations.deciding import decisions_of
+from kakuninsho.operations.members import CaseBook, MemberKey
+from kakuninsho.operations.newest_rows import newest_row
+from kakuninsho.operations.published_copy import require_published
+from kakuninsho.operations.work_list import AT_DESK, DECIDE, STAGES, STAGES_AT_BRANCH
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 from kakuninsho.warehouse.context import newest_register
 
-# The lines of "what becomes of each row", in their order: reason code and what the line asks.
-LINES: tuple[tuple[str, str], ...] = (
-    ("membership_lost", "本人または被保険者が基準日までに資格を喪失したか"),
-    ("reached_75", "本人または被保険者が基準日までに75歳になったか"),
-    ("new_enrollee", "決定日が新規加入者の取扱い開始日以後か"),
-    ("address_protected", "本人または被保険者が支援措置の対象か"),
-    ("between_routes", "決定日が二つの取扱いの間か"),
-    ("household_without_insured", "世帯に被保険者 (枝番00) の行がないか"),
-    ("card_record_rejected", "マイナンバーカードの行が却下されたか"),
-    ("card_usable", "マイナ保険証を使えるか"),
-    ("address_overseas", "住所が国外か"),
-    ("address_missing", "住所または郵便番号が欠けているか"),
-    ("unprintable_text", "印字できない文字や長すぎる文字列があるか"),
-)
-NEXT = {
-    "planned": "差出日を待っています。",
-    "handed_off": "印刷会社に渡し済み。差出日の前に再確認します。",
-    "posted": "投函済み。30日以内に戻らなければ配達とみなします。",
-    "delivered": "配達とみなしています。これ以上の処理はありません。",
-    "returned": "返戻されました。次の未着後発送で処理します。",
-    "at_employer": "事業所へ送りました。事業所から本人に渡されます。",
-    "at_branch_desk": "支部窓口で本人の連絡を待っています。",
-    "held": "保留中です。支部の担当者の判断を待っています。",
-    "pulled": "差出し前に引き抜きました。",
-    "spoiled": "刷り損じです。新しい番号で印刷されます。",
-    "superseded": "新しい資格確認書に置き換わりました。",
-    "closed": "処理を終えています。",
-}
+__all__ = ["ExplainError", "Explanation", "Judgement", "MemberKey", "explain"]
+
+Row = dict[str, Any]
 
 
-class ExplainError(ValueError):
-    """The key is not of a member, or nothing is known of it. Says what to check."""
+class ExplainError(TwoLanguageError):
+    """Nothing is known of the member that was asked for. Says what to check."""
 
 
-@dataclass(frozen=True)
-class MemberKey:
-    """The natural key of a member."""
+@dataclass
+class Judgement:
+    """One table of the rules as it was gone through for this person."""
 
-    insurer_number: str
-    symbol: str
-    number: str
-    suffix: str
-
-    @classmethod
-    def parse(cls, text: str) -> MemberKey:
-        """Read `insurer-symbol-number-suffix`.
-
-        Raises:
-            ExplainError: not four parts of digits.
-        """
-        parts = text.split("-")
-        if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise ExplainError("a member is asked for as 保険者番号-記号-番号-枝番, for example 01180017-1060708-12-00")
-        return cls(*parts)
-
-    @property
-    def packed(self) -> int:
-        """The packed key that facts use."""
-        code = int(self.symbol) + (10_000_000 if len(self.symbol) == 8 else 0)
-        employer = int(self.insurer_number[2:4]) * 110_000_000 + code
-        return (employer * 10_000_000 + int(self.number)) * 100 + int(self.suffix)
+    table: str  # rejects, disposition, after_decision, recheck, follow_up, request
+    title: str
+    on: date | None
+    source: str
+    lines: list[dict[str, str]]  # line (code), question, answer; the last is the one that decided
+    rule: str  # the line that decided, in words
+    outcome: str
 
 
 @dataclass
@@ -84,15 +55,21 @@ class Explanation:
     """What is known of one member."""
 
     member: str
-    disposition: dict[str, Any] | None
-    rules: list[dict[str, str]]
-    register: dict[str, Any] | None
-    certificates: list[dict[str, Any]]
-    envelopes: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-    employer_list: list[dict[str, Any]]
-    follow_ups: list[dict[str, Any]]
+    case: str
+    as_of: date | None
+    disposition: Row | None
+    judgements: list[Judgement]
+    register: Row | None
+    rejects: list[Row]
+    decisions: list[Row]
+    requests: list[Row]
+    certificates: list[Row]
+    envelopes: list[Row]
+    employer_list: list[Row]
+    follow_ups: list[Row]
+    events: list[Row]
     old_card: str
+    waiting: list[Row] = field(default_factory=list)
     next_steps: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,113 +81,491 @@ def explain(settings: Settings, key: MemberKey) -> Explanation:
     """Collect everything known of one member.
 
     Raises:
-        ExplainError: no register and no plan knows this member.
+        ExplainError: no register, no request and no plan knows this member.
+        NothingPublishedError: nothing is published yet.
     """
-    values = [key.insurer_number, key.symbol, key.number, key.suffix]
-    household = values[:3]
-    of_member = "where insurer_number = ? and symbol = ? and number = ? and suffix = ?"
-    of_household = "where insurer_number = ? and symbol = ? and number = ?"
-    with published(settings.data) as connection:
-        dispositions = _rows(connection, f"select * from marts.fct_member_dispositions {of_member}", values)
-        certificates = _rows(
-            connection, f"select * from marts.fct_certificates {of_member} order by issued_on, certificate_id", values
+    require_published(settings)
+    marts = _read_marts(settings, key)
+    facts = _read_facts(settings, key, marts)
+    register = newest_row(settings, "members", key.packed, date.max)
+    insured = newest_row(settings, "members", key.packed // 100 * 100, date.max)
+    if not (marts["disposition"] or marts["certificates"] or register or facts["rejects"] or marts["requests"]):
+        raise ExplainError(
+            "この加入者については何も分かっていません。4 つの番号と --data を確かめてください",
+            "nothing is known of this member; check each of the four numbers, and --data",
         )
-        envelopes = _rows(
-            connection, f"select * from marts.fct_envelopes {of_household} order by envelope_id", household
-        )
-        mine = [row["envelope_id"] for row in certificates]
-        envelopes = [row for row in envelopes if row["envelope_id"] in mine]
-        events = _rows(
-            connection,
-            "select * from marts.fct_mail_events where envelope_id in (select unnest(?::varchar[]))"
-            " order by occurred_on, event_id",
-            [mine],
-        )
-        listed = _rows(connection, f"select * from marts.fct_employer_lists {of_member}", values)
-        follow_ups = _rows(
-            connection,
-            "select * from marts.fct_employer_follow_ups"
-            " where envelope_id in (select unnest(?::varchar[])) order by run_on",
-            [mine],
-        )
-    register = _newest_row(settings, key)
-    if not (dispositions or certificates or register):
-        raise ExplainError(f"nothing is known of this member under {settings.data}; check each of the four numbers")
-    disposition = dispositions[0] if dispositions else None
+    disposition = marts["disposition"][0] if marts["disposition"] else None
+    decisions = decisions_of(settings, key)
+    certificates = [_certificate(row, facts) for row in marts["certificates"]]
+    events = _events(settings, key, marts, facts, decisions)
     return Explanation(
-        member="-".join(values),
-        disposition=disposition,
-        rules=_rules(disposition),
-        register=register,
+        member=str(key),
+        case=CaseBook(settings.data).number(key.packed),
+        as_of=max((row["on"] for row in events if row["on"]), default=None),
+        disposition=_worded_disposition(disposition),
+        judgements=_judgements(settings, disposition, marts, facts, decisions),
+        register=_register_part(register),
+        rejects=facts["rejects"],
+        decisions=[_worded_decision(row) for row in decisions],
+        requests=marts["requests"],
         certificates=certificates,
-        envelopes=envelopes,
+        envelopes=marts["envelopes"],
+        employer_list=marts["listed"],
+        follow_ups=marts["follow_ups"],
         events=events,
-        employer_list=listed,
-        follow_ups=follow_ups,
-        old_card=_old_card(settings, register),
-        next_steps=_next_steps(disposition, certificates),
+        old_card=_old_card(settings, register, insured),
+        waiting=marts["waiting"],
+        next_steps=_next_steps(disposition, certificates, marts, facts),
     )
 
 
-def _rules(disposition: dict[str, Any] | None) -> list[dict[str, str]]:
-    if disposition is None:
-        return []
-    reason, rules = disposition["reason_code"], []
-    for code, question in LINES:
-        if code == reason:
-            rules.append({"line": code, "question": question, "answer": f"はい → {disposition['disposition']}"})
-            return rules
-        rules.append({"line": code, "question": question, "answer": "いいえ"})
-    rules.append({"line": "target", "question": "上のどれでもない", "answer": f"対象 ({reason})"})
-    return rules
+# --- reading --------------------------------------------------------------------------------------------------
 
 
-def _newest_row(settings: Settings, key: MemberKey) -> dict[str, Any] | None:
-    """The member's own row in the newest drop that has it, with what concerns the mailing only."""
-    full, deltas = newest_register(settings.store, date.max)
-    drops: list[Fact] = [*reversed(deltas), *([full] if full else [])]
+def _read_marts(settings: Settings, key: MemberKey) -> dict[str, list[Row]]:
+    values = [key.insurer_number, key.symbol, key.number, key.suffix]
+    of_member = "where insurer_number = ? and symbol = ? and number = ? and suffix = ?"
+    with published(settings.data) as connection:
+
+        def rows(query: str, given: list[Any]) -> list[Row]:
+            return _rows(connection, query, given)
+
+        found = {
+            "disposition": rows(f"select * from marts.fct_member_dispositions {of_member}", values),
+            "certificates": rows(
+                f"select * from marts.fct_certificates {of_member} order by issued_on, certificate_id", values
+            ),
+            "listed": rows(f"select * from marts.fct_employer_lists {of_member} order by listed_on", values),
+            "requests": rows(f"select * from marts.fct_requests {of_member} order by requested_on, request_id", values),
+            "waiting": rows(
+                f"select stage, reason_code, certificate_id, request_id from marts.fct_work_list {of_member}"
+                " order by all",
+                values,
+            ),
+        }
+        mine = sorted({row["envelope_id"] for row in found["certificates"]})
+        found["envelopes"] = rows(
+            "select * from marts.fct_envelopes where envelope_id in (select unnest(?::varchar[])) order by envelope_id",
+            [mine],
+        )
+        found["follow_ups"] = rows(
+            "select * from marts.fct_employer_follow_ups"
+            " where envelope_id in (select unnest(?::varchar[])) order by run_on, envelope_id",
+            [mine],
+        )
+        bundles = sorted(
+            {row["bundle_id"] for row in found["follow_ups"] if row["bundle_id"]} | _bundles(settings, mine)
+        )
+        lists = sorted({row["list_id"] for row in found["listed"]})
+        found["pieces"] = rows(
+            "select * from marts.fct_mail_events where envelope_id in (select unnest(?::varchar[]))"
+            " order by occurred_on, event_id",
+            [[*mine, *bundles, *lists]],
+        )
+        lots = sorted({row["lot_id"] for row in (*found["certificates"], *found["listed"], *found["pieces"])})
+        found["lots"] = rows(
+            "select * from marts.fct_lots where lot_id in (select unnest(?::varchar[])) order by lot_id", [lots]
+        )
+    return found
+
+
+def _bundles(settings: Settings, envelopes: list[str]) -> set[str]:
+    """Employers' bundles that these packets lie in: the printer reports the bundle alone."""
+    if not envelopes:
+        return set()
     connection = duckdb.connect(":memory:")
     try:
-        for drop in drops:
-            found = _rows(
-                connection,
-                "select as_of, enrolment, qualified_on, decided_on, lost_on, protected"
-                " from read_parquet(?, hive_partitioning = false) where member_key = ?",
-                [str(drop.table("members")), key.packed],
-            )
-            if found:
-                return found[0]
+        files = [str(plan.table("envelopes")) for plan in settings.store.all("plans")]
+        found = connection.execute(
+            "select distinct bundle_id from read_parquet(?, union_by_name = true)"
+            " where bundle_id is not null and envelope_id in (select unnest(?::varchar[]))",
+            [files, envelopes],
+        ).fetchall()
     finally:
         connection.close()
-    return None
+    return {str(row[0]) for row in found}
 
 
-def _old_card(settings: Settings, register: dict[str, Any] | None) -> str:
-    """Rules: campaign parameters, old card."""
-    values = settings.campaign.parameters
-    lost_on = register["lost_on"] if register else None
-    if lost_on and lost_on < values.old_cards_end_on:
-        return f"従来の保険証は事業所へ返却が必要です (資格喪失日 {lost_on})。"
-    return f"従来の保険証は {values.old_cards_end_on} から本人が破棄できます。"
+def _read_facts(settings: Settings, key: MemberKey, marts: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Rows of the facts about one member, with the fact that each stands in."""
+    store = settings.store
+    store.initialise()
+    member, household = key.packed, key.packed // 100
+    connection = duckdb.connect(":memory:")
+
+    def rows(kind: str, table: str, columns: str, where: str, values: list[Any], order: str = "all") -> list[Row]:
+        files = [str(fact.table(table)) for fact in store.all(kind) if fact.table(table).is_file()]
+        files.append(str(store.root / kind / "_empty" / f"{table}.parquet"))
+        return _rows(
+            connection,
+            f"select {columns} from read_parquet(?, union_by_name = true, hive_partitioning = false)"
+            f" where {where} order by {order}",
+            [files, *values],
+        )
+
+    try:
+        voided = {row["plan_id"] for row in rows("approvals", "approvals", "plan_id", "decision = 'rejected'", [])}
+        certificates = [row["certificate_id"] for row in marts["certificates"]]
+        lots = [row["lot_id"] for row in marts["lots"]]
+        found = {
+            "rejects": rows(
+                "register",
+                "rejects",
+                "as_of, file, row_number, column_name, reason_code",
+                "(file in ('members', 'my_number_cards') and row_key = ?)"
+                " or (file = 'addresses' and row_key = ?) or (file = 'employers' and row_key = ?)",
+                [member, household, household // 10_000_000],
+            ),
+            "planned": rows(
+                "plans", "certificates", "plan_id, certificate_id, route, need, received_on", "member_key = ?", [member]
+            ),
+            "pulls": rows(
+                "plans",
+                "pulls",
+                "plan_id, certificate_id, reason_code, outcome, outcome_reason_code, posting_date, received_on",
+                "member_key = ?",
+                [member],
+                "received_on, certificate_id",
+            ),
+            "followed_up": rows(
+                "plans",
+                "follow_ups",
+                "plan_id, certificate_id, run_on, outcome, reason_code, bundle_id, received_on",
+                "member_key = ?",
+                [member],
+                "received_on, certificate_id",
+            ),
+            "outcomes": rows(
+                "plans",
+                "request_outcomes",
+                "plan_id, request_id, kind, outcome, reason_code, received_on",
+                "member_key = ?",
+                [member],
+                "received_on, request_id",
+            ),
+            "asked": rows(
+                "feeds/issue_requests",
+                "rows",
+                "request_id, kind, requested_on, source_file",
+                "member_key = ?",
+                [member],
+                "requested_on, request_id",
+            ),
+            "sent_back": rows(
+                "feeds/certificate_returns",
+                "rows",
+                "certificate_id, returned_on, source_file",
+                "certificate_id in (select unnest(?::varchar[]))",
+                [certificates],
+            ),
+            "acknowledged": rows(
+                "feeds/acknowledgements",
+                "rows",
+                "lot_id, result, acknowledged_on, source_file",
+                "lot_id in (select unnest(?::varchar[]))",
+                [lots],
+            ),
+            "announced": rows(
+                "transfers",
+                "transfers",
+                "lot_id, file_name, received_on",
+                "step = 'announced' and lot_id in (select unnest(?::varchar[]))",
+                [lots],
+            ),
+        }
+    finally:
+        connection.close()
+    for table in ("pulls", "followed_up", "outcomes"):
+        found[table] = [row for row in found[table] if row["plan_id"] not in voided]
+    return found
 
 
-def _next_steps(disposition: dict[str, Any] | None, certificates: list[dict[str, Any]]) -> list[str]:
-    live = [row for row in certificates if row["is_live"]]
-    if live:
-        return [NEXT[row["status"]] for row in live]
-    if certificates:
-        return [NEXT[certificates[-1]["status"]]]
-    if disposition is None:
-        return ["一括交付の対象データにない人です。申請または随時の交付を待ちます。"]
-    steps = {
-        "excluded": "一括交付の対象外です。状況が変われば申請または随時の交付の対象になります。",
-        "held": "支部の担当者の判断を待っています。判断を記録すると次の差出しに入ります。",
-        "target": "計画の確定を待っています。",
-    }
-    return [steps[str(disposition["effective_disposition"])]]
+def _register_part(row: Row | None) -> Row | None:
+    """What concerns the mailing of the newest row; who it is is asked elsewhere."""
+    names = ("as_of", "enrolment", "qualified_on", "decided_on", "lost_on", "protected")
+    return {name: row[name] for name in names} if row else None
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[Row]:
     cursor = connection.execute(query, values)
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+# --- rules ----------------------------------------------------------------------------------------------------
+
+
+def _gone_through(lines: told.Lines, decided: str | None, outcome: str) -> tuple[list[dict[str, str]], str]:
+    """The lines up to the one that decided, and that one in words; a code that is in no table is said as it is."""
+    gone = []
+    for code, text in lines:
+        if code == decided:
+            gone.append({"line": code, "question": t(*text), "answer": f"{t('はい', 'yes')} → {outcome}"})
+            return gone, t(*text)
+        gone.append({"line": code, "question": t(*text), "answer": t("いいえ", "no")})
+    rest = t("上のどれでもない", "none of these")
+    gone.append({"line": decided or "", "question": rest, "answer": outcome})
+    return gone, rest
+
+
+def _judgement(
+    table: str, on: date | None, source: str, lines: told.Lines, decided: str | None, outcome: str
+) -> Judgement:
+    gone, rule = _gone_through(lines, decided, outcome)
+    return Judgement(table, t(*told.TABLES[table]), on, source, gone, rule, outcome)
+
+
+def _judgements(
+    settings: Settings,
+    disposition: Row | None,
+    marts: dict[str, list[Row]],
+    facts: dict[str, list[Row]],
+    decisions: list[Row],
+) -> list[Judgement]:
+    """Every table of the rules that this person went through, in order of day."""
+    snapshot = settings.campaign.parameters.snapshot_as_of
+    found = [_rejected(row) for row in facts["rejects"]]
+    if disposition is not None:
+        found.append(_disposed(disposition, "", snapshot, f"register/as_of={snapshot}"))
+        before = (disposition["disposition"], disposition["reason_code"])
+        if (disposition["effective_disposition"], disposition["effective_reason_code"]) != before:
+            last = decisions[-1] if decisions else {"decided_on": None, "source_file": ""}
+            found.append(_after_decision(disposition, last))
+    for row in facts["pulls"]:
+        outcome = t(*told.REASONS.get(row["outcome_reason_code"] or "", ("", "")))
+        words = {
+            "held": t("引抜き、保留", "pulled and held"),
+            "closed": t("引抜き、終了", "pulled, closed"),
+            "planned_again": t("引抜き、追送で作り直し", "pulled, planned again"),
+        }[row["outcome"]]
+        outcome = f"{words} ({outcome})" if outcome else words
+        found.append(
+            _judgement(
+                "recheck",
+                row["received_on"],
+                f"plans/{row['plan_id']}",
+                told.RECHECK_LINES,
+                row["reason_code"],
+                outcome,
+            )
+        )
+    for row in facts["followed_up"]:
+        decided = row["reason_code"] or ("employer_bundle" if row["outcome"] == "employer_bundle" else None)
+        outcome = {
+            "employer_bundle": t("事業所へ", "to the employer"),
+            "branch_desk": t("支部窓口へ", "to the branch desk"),
+            "held": t("保留", "held"),
+            "closed": t("終了", "closed"),
+        }[row["outcome"]]
+        found.append(
+            _judgement("follow_up", row["run_on"], f"plans/{row['plan_id']}", told.FOLLOW_UP_LINES, decided, outcome)
+        )
+    for row in facts["planned"]:
+        if row["route"] == "rolling":
+            need = t(*told.NEEDS.get(row["need"], (row["need"], row["need"])))
+            line = {"line": "rolling", "question": t(*told.ROLLING), "answer": f"{t('はい', 'yes')} → {need}"}
+            title, source = t(*told.TABLES["rolling"]), f"plans/{row['plan_id']}"
+            rule = f"{t(*told.ROLLING)} ({need})"
+            found.append(Judgement("rolling", title, row["received_on"], source, [line], rule, t("交付", "issue")))
+    for row in marts["requests"]:
+        decided = row["reason_code"] or ("issue" if row["outcome"] == "issue" else None)
+        outcome = {
+            "issue": t("交付", "issue"),
+            "refused": t("交付しない", "refused"),
+            "held": t("保留", "held"),
+        }[row["outcome"]]
+        source = f"plans/{row['plan_id']}" if row["plan_id"] else t("次の交付で確定", "settled by the next run")
+        found.append(_judgement("request", row["decided_on"], source, told.REQUEST_LINES, decided, outcome))
+    return sorted(found, key=lambda item: item.on or date.max)
+
+
+def _rejected(row: Row) -> Judgement:
+    what = t(*told.REJECTS.get(row["reason_code"], (row["reason_code"], row["reason_code"])))
+    column = row["column_name"] or t("行全体", "the whole row")
+    outcome = t(*told.DISPOSITIONS["rejected"])
+    line = {"line": row["reason_code"], "question": f"{row['file']}.{column}: {what}", "answer": outcome}
+    source = f"register/as_of={row['as_of']} {row['file']} {t('行', 'row')} {row['row_number']}"
+    return Judgement("rejects", t(*told.TABLES["rejects"]), row["as_of"], source, [line], what, outcome)
+
+
+def _disposed(row: Row, prefix: str, on: date | None, source: str) -> Judgement:
+    outcome = t(*told.DISPOSITIONS[row[f"{prefix}disposition"]])
+    reason = row[f"{prefix}reason_code"]
+    table = "after_decision" if prefix else "disposition"
+    if row[f"{prefix}disposition"] == "target":
+        need = t(*told.NEEDS.get(reason, (reason, reason)))
+        return _judgement(table, on, source, told.DISPOSITION_LINES, reason, f"{outcome}: {need}")
+    return _judgement(table, on, source, told.DISPOSITION_LINES, reason, outcome)
+
+
+def _after_decision(row: Row, last: Row) -> Judgement:
+    """A released hold runs through the lines after it again; who was taken out went through none."""
+    if row["effective_reason_code"] == "decided_excluded":
+        text = t(*told.REASONS["decided_excluded"])
+        outcome = t(*told.DISPOSITIONS["excluded"])
+        line = {"line": "decided_excluded", "question": text, "answer": f"{t('はい', 'yes')} → {outcome}"}
+        title = t(*told.TABLES["after_decision"])
+        return Judgement("after_decision", title, last["decided_on"], last["source_file"], [line], text, outcome)
+    judged = _disposed(row, "effective_", last["decided_on"], last["source_file"])
+    codes = [code for code, _ in told.DISPOSITION_LINES]
+    if row["reason_code"] in codes:
+        judged.lines = judged.lines[codes.index(row["reason_code"]) + 1 :]
+    return judged
+
+
+def _certificate(row: Row, facts: dict[str, list[Row]]) -> Row:
+    """A certificate with the rule that decided its status, and what comes next, in words."""
+    status, reason = row["status"], row["reason_code"]
+    rule = told.REASONS.get(reason) if reason else told.STATUS_RULES.get(status)
+    following = told.NEXT_BY_REASON.get(reason or "") or told.NEXT.get(status)
+    pull = next((pull for pull in facts["pulls"] if pull["certificate_id"] == row["certificate_id"]), None)
+    if status == "pulled" and pull is not None and reason != "replacement_stopped":
+        following = told.NEXT_AFTER_PULL[pull["outcome"]]
+    plan = next((plan["plan_id"] for plan in facts["planned"] if plan["certificate_id"] == row["certificate_id"]), None)
+    return {
+        **row,
+        "plan_id": plan,
+        "rule": t(*rule) if rule else "",
+        "next_step": t(*following) if following else "",
+    }
+
+
+def _worded_disposition(row: Row | None) -> Row | None:
+    if row is None:
+        return None
+    words = {**told.NEEDS, **told.REASONS, **dict(told.DISPOSITION_LINES)}
+    text = words.get(row["reason_code"])
+    return {**row, "rule": t(*text) if text else ""}
+
+
+def _worded_decision(row: Row) -> Row:
+    kept = {name: value for name, value in row.items() if name != "member_key"}
+    name, why = DECISION_NAMES.get(row["decision"]), EXCLUDE_REASONS.get(row["reason_code"] or "")
+    return {**kept, "what": t(*name) if name else row["decision"], "why": t(*why) if why else None}
+
+
+# --- events ---------------------------------------------------------------------------------------------------
+
+EVENTS: dict[str, told.Text] = {
+    "posted": ("投函", "posted"),
+    "pulled": ("引抜きの報告", "reported pulled"),
+    "spoiled": ("刷り損じの報告", "reported spoiled"),
+    "returned": ("返戻", "returned"),
+}
+
+
+def _events(
+    settings: Settings, key: MemberKey, marts: dict[str, list[Row]], facts: dict[str, list[Row]], decisions: list[Row]
+) -> list[Row]:
+    """Everything that happened, by day, each with the file that tells of it."""
+    found = [*_register_events(settings, key)]
+
+    def add(on: date | None, what: str, about: str | None, source: str) -> None:
+        found.append({"on": on, "what": what, "about": about, "source": source})
+
+    for row in facts["rejects"]:
+        add(row["as_of"], t("行が却下された", "row rejected"), row["file"], f"register/as_of={row['as_of']}")
+    for row in facts["asked"]:
+        add(row["requested_on"], f"{t('申請', 'request')} {row['kind']}", row["request_id"], row["source_file"])
+    for row in decisions:
+        name = DECISION_NAMES.get(row["decision"], (row["decision"], row["decision"]))
+        add(row["decided_on"], f"{t('判断', 'decision')}: {t(*name)}", row["decided_by"], row["source_file"])
+    for row in facts["planned"]:
+        add(row["received_on"], t("計画に載った", "planned"), row["certificate_id"], f"plans/{row['plan_id']}")
+    for row in marts["listed"]:
+        plan = _lot_file(facts, row["lot_id"])
+        add(row["listed_on"], t("事業所の一覧に載った", "on the employer's list"), row["list_id"], plan)
+    for row in facts["announced"]:
+        add(row["received_on"], t("ロットを印刷会社へ渡した", "lot handed over"), row["lot_id"], row["file_name"])
+    for row in facts["acknowledged"]:
+        words = t(f"印刷会社の回答 ({row['result']})", f"answer of the printer ({row['result']})")
+        add(row["acknowledged_on"], words, row["lot_id"], row["source_file"])
+    for row in facts["pulls"]:
+        words = f"{t('引抜き', 'pulled')}: {t(*told.REASONS.get(row['reason_code'], (row['reason_code'],) * 2))}"
+        add(row["received_on"], words, row["certificate_id"], f"plans/{row['plan_id']}")
+    for row in marts["pieces"]:
+        add(row["occurred_on"], t(*EVENTS[row["event_type"]]), row["envelope_id"], row["source_file"])
+    for row in facts["followed_up"]:
+        words = f"{t('未着後の処理', 'follow-up')}: {row['outcome']}"
+        add(row["run_on"], words, row["certificate_id"], f"plans/{row['plan_id']}")
+    for row in facts["outcomes"]:
+        words = f"{t('申請の判定', 'request judged')}: {row['outcome']}"
+        add(row["received_on"], words, row["request_id"], f"plans/{row['plan_id']}")
+    for row in facts["sent_back"]:
+        words = t("本人が返した", "sent back by the member")
+        add(row["returned_on"], words, row["certificate_id"], row["source_file"])
+    return sorted(found, key=lambda row: row["on"] or date.max)
+
+
+def _register_events(settings: Settings, key: MemberKey) -> Iterable[Row]:
+    """The drops that brought a row of this member."""
+    full, deltas = newest_register(settings.store, date.max)
+    snapshot = settings.store.find("register", f"as_of={settings.campaign.parameters.snapshot_as_of}")
+    drops: dict[str, Fact] = {drop.name: drop for drop in (snapshot, full, *deltas) if drop is not None}
+    connection = duckdb.connect(":memory:")
+    try:
+        for name, drop in sorted(drops.items()):
+            if not drop.table("members").is_file():
+                continue
+            row = connection.execute(
+                "select lost_on, protected from read_parquet(?, hive_partitioning = false) where member_key = ?",
+                [str(drop.table("members")), key.packed],
+            ).fetchone()
+            if row is None:
+                continue
+            notes = [t(f"資格喪失日 {row[0]}", f"lost on {row[0]}")] if row[0] else []
+            notes += [t("支援措置", "protected")] if row[1] else []
+            words = t("加入者データに行がある", "row in the register")
+            yield {
+                "on": date.fromisoformat(name.removeprefix("as_of=")),
+                "what": f"{words} ({'、'.join(notes)})" if notes else words,
+                "about": str(drop.meta["totals"]["kind"]),
+                "source": f"register/{name} members",
+            }
+    finally:
+        connection.close()
+
+
+def _lot_file(facts: dict[str, list[Row]], lot_id: str) -> str:
+    return next((row["file_name"] for row in facts["announced"] if row["lot_id"] == lot_id), lot_id)
+
+
+# --- what happens next ----------------------------------------------------------------------------------------
+
+
+def _next_steps(
+    disposition: Row | None, certificates: list[Row], marts: dict[str, list[Row]], facts: dict[str, list[Row]]
+) -> list[str]:
+    steps = [f"{row['certificate_id']}: {row['next_step']}" for row in certificates if row["is_live"]]
+    if certificates and not steps:
+        newest = max(certificates, key=lambda row: (row["status_on"] or date.min, row["certificate_id"]))
+        steps.append(f"{newest['certificate_id']}: {newest['next_step']}")
+    elif not certificates and not marts["requests"]:
+        steps.append(t(*told.NEXT_OF_DISPOSITION[_standing(disposition, facts)]))
+    steps += [
+        f"{row['request_id']}: {t(*told.NEXT_OF_REQUEST[row['outcome']])}"
+        for row in marts["requests"]
+        if row["outcome"] != "issue" or not row["certificate_id"]
+    ]
+    for row in marts["waiting"]:
+        stage, reason = row["stage"], row["reason_code"] or ""
+        decide = (
+            AT_DESK if stage in STAGES_AT_BRANCH else DECIDE.get(reason, ("release / exclude", "release / exclude"))
+        )
+        steps.append(f"{t(*STAGES[stage])}: {t(*decide)}")
+    return steps
+
+
+def _standing(disposition: Row | None, facts: dict[str, list[Row]]) -> str:
+    if disposition is not None:
+        return str(disposition["effective_disposition"])
+    return "rejected" if any(row["file"] == "members" for row in facts["rejects"]) else "unknown"
+
+
+def _old_card(settings: Settings, register: Row | None, insured: Row | None) -> str:
+    """Rules: campaign parameters, old card. The insured's loss is the whole household's."""
+    values = settings.campaign.parameters
+    losses = [row["lost_on"] for row in (register, insured) if row and row["lost_on"]]
+    lost_on = min(losses, default=None)
+    duty = old_card_duty(lost_on, values) or "stays"
+    return t(*told.OLD_CARD[duty]).format(lost_on=lost_on, end_on=values.old_cards_end_on)

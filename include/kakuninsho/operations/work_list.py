@@ -1,45 +1,92 @@
-"""What waits for a person at a branch, and a person's decision made a fact (rules: what becomes of each row, held)."""
+"""What waits for a person at a branch (rules: what becomes of each row, held), and who is meant by a case number."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
-import tempfile
+import re
 from dataclasses import astuple, dataclass, fields
-from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from kakuninsho.campaign import load_branches
-from kakuninsho.facts.store import Fact
-from kakuninsho.feeds import FeedError, receive_feed
-from kakuninsho.feeds.contract import TABLES
-from kakuninsho.operations.explaining import MemberKey
+from kakuninsho.messages import TwoLanguageError, t
+from kakuninsho.operations.members import CaseBook, MemberError, MemberKey, looks_like_case, same_case
+from kakuninsho.operations.published_copy import require_published
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
 # What a person decides of each reason. A corrected address comes with the register; the decision records that it was.
-DECIDE = {
-    "address_protected": "送付先を確かめ correct_address を記録し、二人が release (最新データで支援措置が外れてから)",
-    "between_routes": "対象か確かめ、release または exclude",
-    "household_without_insured": "被保険者の行を登録し、release または exclude",
-    "card_record_rejected": "カードの行を訂正し、release または exclude",
-    "address_overseas": "国内の送付先を登録し correct_address と release、または exclude",
-    "address_missing": "住所を登録し correct_address と release、または exclude",
-    "unprintable_text": "印字できる文字に改め release、または exclude",
-    "address_is_employer": "事業所の住所でよいか本人に確かめ、release または exclude",
-    "row_missing": "加入者データから消えた理由を確かめ、release または exclude",
-    "employer_closed": "事業所が全喪。自宅に送るなら release、送らないなら exclude",
-    "employer_unknown": "事業所の登録がない。自宅に送るなら release、送らないなら exclude",
-    "employer_unreachable": "事業所の宛先が印字できない。自宅に送るなら release、送らないなら exclude",
+DECIDE: dict[str, tuple[str, str]] = {
+    "address_protected": (
+        "送付先を確かめ correct_address を記録し、二人が release (最新データで支援措置が外れてから)",
+        "confirm the delivery place, record correct_address, then release by two people (protection lifted)",
+    ),
+    "between_routes": ("対象か確かめ、release または exclude", "is it a target? release or exclude"),
+    "household_without_insured": (
+        "被保険者の行を登録し、release または exclude",
+        "enter the insured person's row, then release or exclude",
+    ),
+    "card_record_rejected": (
+        "カードの行を訂正し、release または exclude",
+        "correct the card's row, then release or exclude",
+    ),
+    "address_overseas": (
+        "国内の送付先を登録し correct_address と release、または exclude",
+        "enter an address in Japan, correct_address and release, or exclude",
+    ),
+    "address_missing": (
+        "住所を登録し correct_address と release、または exclude",
+        "enter the address, correct_address and release, or exclude",
+    ),
+    "unprintable_text": (
+        "印字できる文字に改め release、または exclude",
+        "use characters that can be printed, release, or exclude",
+    ),
+    "address_is_employer": (
+        "事業所の住所でよいか本人に確かめ、release または exclude",
+        "ask the person whether the employer's address is meant, release or exclude",
+    ),
+    "row_missing": (
+        "加入者データから消えた理由を確かめ、release または exclude",
+        "why did the row vanish? release or exclude",
+    ),
+    "replacement_stopped": (
+        "引き抜いたはずの封筒が差し出された世帯。経過を確かめるまで送らない",
+        "a pulled piece of the household was posted: nothing is sent until that is settled",
+    ),
+    "employer_closed": (
+        "事業所が全喪。自宅に送るなら release、送らないなら exclude",
+        "the employer has closed: release sends home, exclude does not send",
+    ),
+    "employer_unknown": (
+        "事業所の登録がない。自宅に送るなら release、送らないなら exclude",
+        "no such employer: release sends home, exclude does not send",
+    ),
+    "employer_unreachable": (
+        "事業所の宛先が印字できない。自宅に送るなら release、送らないなら exclude",
+        "the employer's address cannot be printed: release sends home, exclude does not send",
+    ),
 }
-AT_DESK = "本人に連絡し、窓口で渡すか返却を記録する"
+RELEASE_OR_EXCLUDE = ("release または exclude", "release or exclude")
+AT_DESK = (
+    "本人に連絡し、窓口で渡すか返却を記録する",
+    "reach the person, hand it over at the desk or record its return",
+)
+STAGES: dict[str, tuple[str, str]] = {
+    "snapshot": ("抽出時から保留", "held since the snapshot"),
+    "pulled": ("引抜き後に保留", "pulled and held"),
+    "returned": ("返戻後に保留", "returned and held"),
+    "branch_desk": ("支部窓口", "branch desk"),
+    "request": ("申請の保留", "request held"),
+    "rolling": ("随時交付の保留", "rolling issue held"),
+}
+# Where a certificate lies at the branch, a decision moves nothing: it is handed over or comes back.
+STAGES_AT_BRANCH = frozenset({"returned", "branch_desk"})
 
 
-class DecisionError(ValueError):
-    """A decision that cannot be recorded, or a branch that does not exist. Says why and what to do."""
+class WorkListError(TwoLanguageError):
+    """No such branch, or the published copy has no work list. Says what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +94,7 @@ class Waiting:
     """One line of a branch's work list."""
 
     branch: str
+    case: str  # 整理番号: names the member in forms, mails and on the phone without a key
     member: str  # as `kakuninsho explain` and `decide` take it
     stage: str
     reason: str
@@ -59,35 +107,48 @@ def work_list(settings: Settings, branch: str | None = None) -> list[Waiting]:
     """Everyone who waits for a person, of one branch (its prefecture's two digits) or of all, in order of member.
 
     Raises:
-        DecisionError: no such branch, or nothing is published yet.
+        WorkListError: no such branch, or the published copy is of an older version.
+        NothingPublishedError: nothing is published yet.
     """
     names = {item.insurer_number: item.branch_name for item in load_branches()}
     codes = {item.prefecture_code: item.insurer_number for item in load_branches()}
     if branch is not None and branch not in codes:
-        raise DecisionError("a branch is named by the two digits of its prefecture, 01 to 47")
-    if not (settings.data / "published" / "analytics.duckdb").is_file():
-        raise DecisionError(f"nothing is published under {settings.data}; run publish_for_analysts first")
+        raise WorkListError(
+            "支部は都道府県コード 2 桁 (01 から 47) で指定します",
+            "a branch is named by the two digits of its prefecture, 01 to 47",
+        )
+    require_published(settings)
     where = f"where insurer_number = '{codes[branch]}'" if branch else ""
     with published(settings.data) as connection:
         try:
             rows = connection.execute(
-                "select insurer_number, concat_ws('-', insurer_number, symbol, number, suffix), stage, reason_code,"
-                f" certificate_id, request_id from marts.fct_work_list {where} order by all"
+                "select insurer_number, symbol, number, suffix, stage, reason_code, certificate_id, request_id"
+                f" from marts.fct_work_list {where}"
+                " order by insurer_number, symbol, number::bigint, suffix, stage, certificate_id, request_id"
             ).fetchall()
         except duckdb.CatalogException as error:
-            raise DecisionError("the published copy has no work list yet; publish again") from error
-    return [
-        Waiting(
-            names[insurer],
-            member,
-            stage,
-            reason or "",
-            AT_DESK if stage == "branch_desk" else DECIDE.get(reason or "", "release または exclude"),
-            certificate_id,
-            request_id,
+            raise WorkListError(
+                "公開された写しに作業一覧がありません。公開をやり直してください",
+                "the published copy has no work list yet; publish again",
+            ) from error
+    cases = CaseBook(settings.data)
+    lines = []
+    for insurer, symbol, number, suffix, stage, reason, certificate_id, request_id in rows:
+        member = MemberKey(insurer, symbol, number, suffix)
+        what = t(*(AT_DESK if stage in STAGES_AT_BRANCH else DECIDE.get(reason or "", RELEASE_OR_EXCLUDE)))
+        lines.append(
+            Waiting(
+                names[insurer],
+                cases.number(member.packed),
+                str(member),
+                stage,
+                reason or "",
+                what,
+                certificate_id,
+                request_id,
+            )
         )
-        for insurer, member, stage, reason, certificate_id, request_id in rows
-    ]
+    return lines
 
 
 def write_work_list(lines: list[Waiting], path: Path) -> None:
@@ -99,38 +160,34 @@ def write_work_list(lines: list[Waiting], path: Path) -> None:
         writer.writerows(astuple(line) for line in lines)
 
 
-def record_decision(settings: Settings, member: MemberKey, decision: str, by: str, on: date) -> Fact:
-    """Land one person's decision on one member, as a file of the feed `decisions`; the same one twice is one fact.
+def find_member(settings: Settings, text: str) -> MemberKey:
+    """Who is meant by a member key, a case number of the work list, or a certificate's number.
 
     Raises:
-        DecisionError: the decision, the person's name or the member key is not as the feed's contract has it.
+        MemberError: nobody is meant by it.
+        NothingPublishedError: a number is looked up, and nothing is published yet.
     """
-    settings.store.initialise()
-    text = ",".join(TABLES["decisions"].column_names) + "\r\n"
-    row = [member.insurer_number, member.symbol, member.number, member.suffix, on.isoformat(), decision, by.strip()]
-    text += ",".join('"' + value.replace('"', '""') + '"' for value in row) + "\r\n"
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    with tempfile.TemporaryDirectory(dir=settings.store.data_tmp()) as folder:
-        path = Path(folder) / f"decisions_{on:%Y%m%d}_{digest[:12]}.csv"
-        path.write_bytes(text.encode())
-        manifest = json.dumps({"rows": 1, "sha256": digest})
-        path.with_name(path.name + ".manifest.json").write_text(manifest, encoding="utf-8")
-        _refuse_bad_row(path, member, decision, by)
-        try:
-            return receive_feed(settings.store, "decisions", path, on)
-        except FeedError as error:
-            raise DecisionError(str(error)) from error
+    text = text.strip()
+    if re.fullmatch(r"[0-9]{11}-[0-9]{1,2}", text):
+        return _member_of_certificate(settings, text)
+    if not looks_like_case(text):
+        return MemberKey.parse(text)
+    for line in work_list(settings):
+        if same_case(line.case, text):
+            return MemberKey.parse(line.member)
+    raise MemberError(
+        "その整理番号の人は作業一覧にいません。一覧を作り直すか、保険者番号-記号-番号-枝番 で指定してください",
+        "nobody on the work list has that case number; make the list again, or give the member key",
+    )
 
 
-def _refuse_bad_row(path: Path, member: MemberKey, decision: str, by: str) -> None:
-    """A feed keeps a bad row aside; a person at the command line is told at once, and nothing lands."""
-    from kakuninsho.feeds.contract import DECISIONS
-
-    if decision not in DECISIONS:
-        raise DecisionError(f"{path.name}: a decision is one of {', '.join(DECISIONS)}")
-    if not by.strip():
-        raise DecisionError(f"{path.name}: a decision has a person's name")
-    if member.insurer_number not in {item.insurer_number for item in load_branches()}:
-        raise DecisionError(f"{path.name}: the insurer number is none of the 47 branches")
-    if not (len(member.symbol) in {7, 8} and 0 < len(member.number) <= 7 and len(member.suffix) == 2):
-        raise DecisionError(f"{path.name}: a member is 保険者番号-記号-番号-枝番, for example 01180017-1060708-12-00")
+def _member_of_certificate(settings: Settings, certificate_id: str) -> MemberKey:
+    require_published(settings)
+    with published(settings.data) as connection:
+        found = connection.execute(
+            "select insurer_number, symbol, number, suffix from marts.fct_certificates where certificate_id = ?",
+            [certificate_id],
+        ).fetchone()
+    if found is None:
+        raise MemberError("その番号の資格確認書はありません", "there is no certificate of that number")
+    return MemberKey(*found)

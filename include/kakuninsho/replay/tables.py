@@ -7,6 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from kakuninsho.messages import t
+from kakuninsho.operations.work_list import STAGES
+
 LEDGER_NAMES = {
     "1": "加入者データの行 = 却下 + 対象外 + 保留 + 対象",
     "2": "対象者 + 追加 = 計画に載った人 + 未定 + その後の対象外・保留",
@@ -62,62 +65,24 @@ def register_table(register: Mapping[str, Any]) -> Table:
     return table
 
 
-EXPLANATION_PARTS = {
-    "disposition": "判定 (disposition)",
-    "rules": "見た規則 (rules looked at)",
-    "register": "最新の加入者データ (newest register)",
-    "employer_list": "事業所一覧 (employer list)",
-    "certificates": "資格確認書 (certificates)",
-    "envelopes": "封筒 (envelopes)",
-    "events": "出来事 (events)",
-    "follow_ups": "未着後の処理 (follow-ups)",
-}
-
-
-KEY_COLUMNS = {"insurer_number", "symbol", "number", "suffix"}  # the title has them
-MOST_COLUMNS = 6  # more are shown one below the other
-
-
-def explanation_tables(explanation: Mapping[str, Any]) -> list[Table]:
-    """One table per part of an explanation that has something to say, and what happens next."""
-    tables = []
-    for part, title in EXPLANATION_PARTS.items():
-        found = explanation[part]
-        rows = [found] if isinstance(found, Mapping) else found or []
-        names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "") for row in rows)]
-        names = [name for name in names if name not in KEY_COLUMNS]
-        if len(names) > MOST_COLUMNS:
-            tables += [_upright(title, row, names) for row in rows]
-        elif rows:
-            table = Table(*names, title=title, title_justify="left")
-            for row in rows:
-                table.add_row(*(_text(row[name]) for name in names))
-            tables.append(table)
-    last = Table(title="このあと (what happens next)", title_justify="left", show_header=False)
-    for step in (*explanation["next_steps"], explanation["old_card"]):
-        last.add_row(step)
-    return [*tables, last]
-
-
-def _upright(title: str, row: Mapping[str, Any], names: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False)
-    for name in names:
-        if row[name] not in (None, ""):
-            table.add_row(name, _text(row[name]))
-    return table
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+WORK_LIST_COLUMNS = (
+    ("支部", "branch"),
+    ("整理番号", "case"),
+    ("加入者", "member"),
+    ("段階", "stage"),
+    ("理由", "reason"),
+    ("決めること", "what to decide"),
+)
 
 
 def work_list_table(lines: Sequence[Any]) -> Table:
     """Who waits for a person: a line per person, stage and request."""
-    table = Table(title=f"作業一覧 (work list): {len(lines):,}", title_justify="left")
-    for heading in ("支部", "加入者", "段階", "理由", "決めること"):
-        table.add_column(heading)
+    table = Table(title=f"{t('作業一覧', 'Work list')}: {len(lines):,}", title_justify="left")
+    for heading in WORK_LIST_COLUMNS:
+        table.add_column(t(*heading))
     for line in lines:
-        table.add_row(line.branch, line.member, line.stage, line.reason, line.decide)
+        stage = t(*STAGES.get(line.stage, (line.stage, line.stage)))
+        table.add_row(line.branch, line.case, line.member, stage, line.reason, line.decide)
     return table
 
 
