@@ -6,12 +6,14 @@
 |---|---|
 | 何を (what) | marts の全表 |
 | どこから (from) | `<data>/facts/` |
-| どこへ (to) | `<data>/published/analytics.duckdb` と Parquet |
+| どこへ (to) | `<data>/published/analytics.duckdb` と Parquet。新しい警報と解消は `<data>/alerts/` と通知先へ一度だけ |
 | いつ (when) | 何かが取り込まれた・送られた後 (asset) |
 
 ### 困ったとき (triage)
 
 - 赤: 直前の公開はそのまま残る。ログで失敗した検査の名前を見る。
+- `announce_alerts` が赤: 公開は済んでいる。警報は `<data>/alerts/` にあり、まだ受け取っていない通知先 (webhook、メール) に
+  次の実行でもう一度送る。接続 `alerts_webhook`・`alerts_mail` を確かめる。
 - 台帳の検査が赤: `kakuninsho ledger` で開いている恒等式を見る。
 """
 
@@ -19,7 +21,16 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import FACTS, POOL, Tag, dag_arguments, decide, settings, skip
+from kakuninsho.orchestration import (
+    FACTS,
+    POOL,
+    Tag,
+    announce_alerts,
+    dag_arguments,
+    decide,
+    settings,
+    skip,
+)
 
 
 @dag(
@@ -37,7 +48,7 @@ def publish_for_analysts() -> None:
         decide(lambda: publishing.publish(settings(), day))
         return day.isoformat()
 
-    publish()
+    publish() >> announce_alerts()
 
 
 publish_for_analysts()

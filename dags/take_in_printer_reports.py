@@ -13,6 +13,8 @@
 
 - `fetch` が赤: 署名・復号・ホスト鍵の問題はメッセージに書いてある。印刷会社に確認し、直るまで取り込まない。
 - 同じ名前で中身の違う報告: 取り込まない。印刷会社に新しい名前で出し直してもらう。
+- `check_refusals` が赤: ほかの報告は取り込んだ。受け入れなかったファイルと理由はログの最後の行にある (手順書 `answer_refused`)。
+  正しいファイルが届いたら、この DAG をもう一度実行する。
 - 知らない管理番号の行: 取り込んだうえで警告に出る (`fct_alerts`)。
 """
 
@@ -24,6 +26,7 @@ from kakuninsho.orchestration import (
     Files,
     Tag,
     as_of,
+    check_refusals,
     dag_arguments,
     decide,
     inbox_folder,
@@ -55,7 +58,9 @@ def take_in_printer_reports() -> None:
             skip("新しい報告はありません (nothing new)")
         return list(files)
 
-    land_files(judge_files(fetch(), inbox_folder()))
+    fetched = fetch()
+    landed = land_files(judge_files(fetched, inbox_folder()))
+    [fetched, landed] >> check_refusals()
 
 
 take_in_printer_reports()

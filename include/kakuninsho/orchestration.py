@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import Asset, BaseNotifier, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 from airflow.timetables.events import EventsTimetable
 
 from kakuninsho.campaign import Campaign
@@ -32,6 +32,7 @@ POOL = "warehouse"
 FACTS = Asset("kakuninsho_facts")
 APPROVE, REJECT = "Approve", "Reject"
 PRINTER_CONNECTION = "printer_sftp"
+WEBHOOK_CONNECTION, MAIL_CONNECTION = "alerts_webhook", "alerts_mail"
 
 
 class Tag(StrEnum):
@@ -45,9 +46,79 @@ class Tag(StrEnum):
     UPKEEP = "保守"
 
 
+def alert_channels() -> list[Any]:
+    """The ways by which alerts are said: the log, and those whose Airflow connection exists.
+
+    `alerts_webhook`: host is the whole address, password the bearer token. `alerts_mail`: host, port, login, password;
+    extra: sender, receivers (a list), starttls.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    from kakuninsho.alerting import LogChannel, MailChannel, WebhookChannel
+
+    def connection(name: str) -> Any:
+        try:
+            return BaseHook.get_connection(name)
+        except (AirflowNotFoundException, AirflowRuntimeError):
+            return None
+
+    channels: list[Any] = [LogChannel()]
+    if webhook := connection(WEBHOOK_CONNECTION):
+        channels.append(WebhookChannel(str(webhook.host), webhook.password or None))
+    if mail := connection(MAIL_CONNECTION):
+        extra = mail.extra_dejson
+        channels.append(
+            MailChannel(
+                str(mail.host),
+                int(mail.port or 25),
+                str(extra["sender"]),
+                tuple(extra["receivers"]),
+                mail.login or None,
+                mail.password or None,
+                bool(extra.get("starttls", False)),
+            )
+        )
+    return channels
+
+
+class AlertNotifier(BaseNotifier):
+    """Says which published alerts are new, have grown or are over, each once (kakuninsho.alerting)."""
+
+    def notify(self, context: Any) -> None:
+        """Write what is to be said, and bring it to people; what a channel refused before is tried again."""
+        from kakuninsho import alerting
+
+        channels = alert_channels()
+        alerting.announce(settings().data, as_of(context), [channel.name for channel in channels])
+        alerting.deliver(alerting.undelivered(settings().data), channels)
+
+
+class FailureNotifier(BaseNotifier):
+    """Says that a task has ended red: the callback of every task. A refusal in its words, else the error's name."""
+
+    def notify(self, context: Any) -> None:
+        """Write the failure and bring it to people."""
+        from kakuninsho import alerting
+
+        channels, error, instance = alert_channels(), context.get("exception"), context["ti"]
+        ours = isinstance(error, AirflowFailException)  # raised by `decide`, so the words are ours
+        batch = alerting.announce_failure(
+            settings().data,
+            dag_id=instance.dag_id,
+            task_id=instance.task_id,
+            run_id=instance.run_id,
+            as_of=as_of(context),
+            reason=str(error) if ours else type(error).__name__,
+            channels=[channel.name for channel in channels],
+        )
+        alerting.deliver([batch], channels)
+
+
 # Work is tried again, a rule that says no is not: those raise AirflowFailException.
 DEFAULT_ARGUMENTS: dict[str, Any] = {
     "owner": "kakuninsho",
+    "on_failure_callback": [FailureNotifier()],
     "retries": 2,
     "retry_delay": timedelta(minutes=int(os.environ.get("KAKUNINSHO_RETRY_MINUTES", "5"))),
 }
@@ -63,7 +134,7 @@ def on_days(days: Callable[[Campaign], Iterable[date]], *, at: int) -> EventsTim
     """A timetable of days of the campaign at a full hour of Tokyo's day. A cron would start again next year."""
     events = [pendulum.instance(datetime.combine(day, time(at), tzinfo=TOKYO)) for day in days(settings().campaign)]
     return EventsTimetable(
-        event_dates=events, description=f"{len(events)} 回 (令和7年度の暦)", restrict_to_events=False
+        event_dates=events, description=f"{len(events)} 回 ({settings().campaign.title})", restrict_to_events=False
     )
 
 
@@ -112,13 +183,13 @@ def inbox_folder() -> str:
     return str(settings().data / "inbox")
 
 
-def as_of() -> date:
+def as_of(context: Any = None) -> date:
     """The day that this run stands for: the form's, else the run's logical date in Tokyo."""
-    context = get_current_context()
+    context = context or get_current_context()
     given = context["params"].get("as_of")
     if given:
         return date.fromisoformat(str(given))
-    moment = context.get("logical_date") or context["dag_run"].run_after
+    moment: datetime = context.get("logical_date") or context["dag_run"].run_after
     return pendulum.instance(moment).in_timezone("Asia/Tokyo").date()
 
 
@@ -136,6 +207,7 @@ def decide(work: Callable[[], Any]) -> Any:
     """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
     from kakuninsho.feeds import FeedError
     from kakuninsho.gates import GateError
+    from kakuninsho.operations.answers import AnswersRefusedError
     from kakuninsho.operations.closing import SeasonOpenError
     from kakuninsho.plans.approvals import ApprovalError
     from kakuninsho.plans.draft import PlanError
@@ -145,6 +217,7 @@ def decide(work: Callable[[], Any]) -> Any:
     from kakuninsho.warehouse import TransformError
 
     final = (
+        AnswersRefusedError,
         ApprovalError,
         FeedError,
         GateError,
@@ -249,7 +322,7 @@ def freeze_plan(judged: dict[str, Any]) -> dict[str, Any]:
 @task(task_display_name="送付ファイル作成")
 def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
     """Write the files that will leave, from the frozen plan alone."""
-    from kakuninsho.operations import planning
+    from kakuninsho.operations import forecasting, planning
 
     files = decide(lambda: planning.write_files(settings(), frozen["plan_id"]))
     return {
@@ -369,6 +442,20 @@ def plan_tasks(wish: Any, *, what: str) -> Any:
 # --- the tasks of every DAG that takes files in -------------------------------------------------------------
 
 Files = list[tuple[str, str]]
+
+
+@task(task_display_name="受け入れなかった報告の確認", trigger_rule="none_failed")
+def check_refusals() -> None:
+    """End red when an answer was refused on this day, after the others have been taken in."""
+    from kakuninsho.operations import answers
+
+    decide(lambda: answers.check_refusals(settings(), as_of()))
+
+
+@task(task_display_name="警報の通知")
+def announce_alerts() -> None:
+    """Say what is new among the published alerts. A channel that refuses makes this task red, and it is tried again."""
+    AlertNotifier().notify(get_current_context())
 
 
 @task(task_display_name="検査 (Great Expectations)")

@@ -26,6 +26,32 @@ CORE_FEEDS = ("issue_requests", "certificate_returns", "decisions", "usage_count
 PRINTER_FEEDS = ("acknowledgements", "piece_reports", "return_reports")
 
 
+class AnswersRefusedError(RuntimeError):
+    """Answers of the printer were not taken in. Says which files and why; the others were taken in."""
+
+
+def check_refusals(settings: Settings, as_of: date) -> None:
+    """Say which answers were refused on a day and have not been put right since.
+
+    Raises:
+        AnswersRefusedError: at least one was.
+    """
+    landed = {str(fact.meta["source"]) for feed in PRINTER_FEEDS for fact in settings.store.all(f"feeds/{feed}")}
+    rows = [
+        row
+        for fact in settings.store.all("refusals")
+        if fact.meta["received_on"] == as_of.isoformat()
+        for row in pq.read_table(fact.table("refusals")).to_pylist()
+        # The same name that had landed before is refused for good: only a new name puts it right.
+        if row["file_name"] not in landed or "name_conflict" in row["reason"]
+    ]
+    if rows:
+        raise AnswersRefusedError(
+            f"{len(rows)} answers of the printer were not taken in (docs/runbooks/answer_refused.md): "
+            + "; ".join(sorted(str(row["reason"]) for row in rows))
+        )
+
+
 def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str, str]]:
     """Bring the printer's new answers in, opened and verified. Returns (feed, file name), in order of name."""
     store = settings.store

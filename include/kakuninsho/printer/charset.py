@@ -87,7 +87,8 @@ def encode_cp932(text: str) -> bytes:
     points = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     pairs = _byte_pairs()[points]
     if pairs.all():
-        return pairs.tobytes().translate(None, b"\0")
+        raw: bytes = pairs.tobytes().translate(None, b"\0")
+        return raw
     forbidden = len(_FORBIDDEN_IN_FILE.findall(text))
     if forbidden:
         raise UnprintableTextError(f"{forbidden} control or private-use characters (rules: text that can be printed)")

@@ -94,7 +94,7 @@ class Season:
                 today = day
                 self._let_days_pass(today)
             tell(Progress(number, len(runs), run, str(self.dags[run.dag_id].dag_display_name)))
-            self._run(run)
+            self.run(run)
         if today is not None:
             self._publish(today)
         return len(runs)
@@ -113,19 +113,25 @@ class Season:
 
         if publishing.is_current(self.settings, but_for_later_drops=True):
             return
-        self._run(Run(datetime(day.year, day.month, day.day, PUBLISH_HOUR, tzinfo=TOKYO), PUBLISH))
+        self.run(Run(datetime(day.year, day.month, day.day, PUBLISH_HOUR, tzinfo=TOKYO), PUBLISH))
 
-    def _run(self, run: Run) -> None:
+    def run(self, run: Run, conf: dict[str, Any] | None = None) -> dict[str, str]:
+        """Run one DAG once, with what a person would enter in its form. Returns the state of each task.
+
+        Raises:
+            ReplayError: the run ended in another state than success.
+        """
         refusal = self.settings.data / "runs" / "last_refusal.txt"
         refusal.unlink(missing_ok=True)
         with self._quiet(), self._dags_written_once():
-            outcome = self.dags[run.dag_id].test(logical_date=run.moment, run_after=run.moment)
+            outcome = self.dags[run.dag_id].test(logical_date=run.moment, run_after=run.moment, run_conf=conf)
         if str(outcome.state) != "success":
             reason = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else "see the log"
             failed = [task.task_id for task in outcome.get_task_instances() if str(task.state) == "failed"]
             raise ReplayError(
                 f"{run.dag_id} of {run.moment:%Y-%m-%d %H:%M} ended as {outcome.state} in {', '.join(failed)}: {reason}"
             )
+        return {task.task_id: str(task.state) for task in outcome.get_task_instances()}
 
     @contextmanager
     def _dags_written_once(self) -> Iterator[None]:
