@@ -6,12 +6,12 @@
 |---|---|
 | 何を (what) | マイナ保険証の利用件数 |
 | どこから (from) | 基幹システム (`KAKUNINSHO_FEEDS`) |
-| どこへ (to) | fct_usage_rates |
+| どこへ (to) | fct_usage_rates、`<data>/published/usage_rates/` (二つの月を並べた順位表、図、全部の率) |
 | いつ (when) | 毎月 |
 
 ### 困ったとき (triage)
 
-- 件数が届いていない: リーフレットの値だけが出る。赤ではない。
+- 件数が届いていない: 取込みは飛ばし、順位表と図は分かっている値で作る。赤ではない。
 - 都道府県が揃わない月: 順位は計算しない。
 """
 
@@ -20,10 +20,13 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from kakuninsho.orchestration import (
+    POOL,
     Files,
     Tag,
+    as_of,
     core_feeds_folder,
     dag_arguments,
+    decide,
     judge_files,
     land_files,
     on_days,
@@ -51,7 +54,13 @@ def publish_usage_rates() -> None:
             skip("新しい件数はありません (no new counts)")
         return list(files)
 
-    land_files(judge_files(find(), core_feeds_folder()))
+    @task(task_display_name="順位表と図", pool=POOL, trigger_rule="none_failed")
+    def rank() -> dict[str, int]:
+        from kakuninsho.operations import usage
+
+        return dict(decide(lambda: usage.publish_rates(settings(), as_of())))
+
+    land_files(judge_files(find(), core_feeds_folder())) >> rank()
 
 
 publish_usage_rates()

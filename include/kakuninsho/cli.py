@@ -213,6 +213,84 @@ def explain(member: Person, data: Data = Path("var/season"), as_json: AsJson = F
 
 
 @app.command(
+    rich_help_panel=LOOK,
+    help=t(
+        "期限の見込み: 週ごとの差出しと印刷・引受の能力。間に合わない見込みなら終了コード 1。",
+        "Whether the last day of service holds: what is to be posted each week against printer and post. Else 1.",
+    ),
+)
+def forecast(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
+    """Whether the last day of service holds."""
+    from kakuninsho.operations.forecasting import deadline
+    from kakuninsho.replay.tables import forecast_table
+
+    found = deadline(_settings(data))
+    if as_json:
+        as_lines(found.as_dict())
+    else:
+        console.print(forecast_table(found))
+        console.print(found.sentence(), highlight=False)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+@app.command(
+    name="card-expiry",
+    rich_help_panel=LOOK,
+    help=t(
+        "電子証明書の有効期限が来る人と猶予が終わる人の見込み、今後12か月。",
+        "Electronic certificates that expire and whose grace ends, in the coming twelve months.",
+    ),
+)
+def expiring_cards(
+    data: Data = Path("var/season"),
+    branch: Annotated[
+        str | None,
+        typer.Option(help=t("支部の都道府県コード 2桁", "prefecture code of the branch, two digits"), metavar="01-47"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cards that expire in the coming twelve months."""
+    from dataclasses import asdict
+
+    from kakuninsho.operations.forecasting import by_month, card_expiry
+    from kakuninsho.replay.tables import card_table
+
+    found = card_expiry(_settings(data), branch)
+    if as_json:
+        as_lines([asdict(item) for item in found])
+    else:
+        console.print(card_table(by_month(found)))
+
+
+@app.command(
+    name="usage-rates",
+    rich_help_panel=LOOK,
+    help=t(
+        "マイナ保険証の利用率: 二つの月を並べ、上位・下位 5 と全国。",
+        "Usage rates of the card: top five, bottom five and the nation, two months side by side.",
+    ),
+)
+def usage_rates(
+    data: Data = Path("var/season"),
+    month: Annotated[str | None, typer.Option(help=t("月", "the month"), metavar="YYYY-MM")] = None,
+    beside: Annotated[
+        str | None, typer.Option(help=t("左に並べる前の月", "an earlier month beside it"), metavar="YYYY-MM")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Usage rates of two months side by side."""
+    from kakuninsho.operations.usage import ranking, side_by_side
+    from kakuninsho.replay.tables import ranking_table
+
+    found = ranking(_settings(data), month, beside)
+    if as_json:
+        as_lines(found.as_dict())
+    else:
+        console.print(ranking_table(*side_by_side(found)))
+
+
+@app.command(
     rich_help_panel=DECIDE,
     help=t("支部で人の判断を待つ人と、何を決めるかを示す。", "Who waits for a person at a branch, and what to decide."),
 )

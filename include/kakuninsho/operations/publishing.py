@@ -13,6 +13,7 @@ import duckdb
 
 from kakuninsho.facts.schemas import KINDS
 from kakuninsho.facts.store import FactStore
+from kakuninsho.operations.forecasting import draw_card_expiry
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, memory, run_models
@@ -87,6 +88,7 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
         "as_of": as_of.isoformat(),
     }
     (settings.data / "published" / "published.json").write_text(json.dumps(mark) + "\n", encoding="utf-8")
+    draw_card_expiry(settings)
     return True
 
 

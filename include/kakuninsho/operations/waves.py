@@ -6,6 +6,7 @@ import csv
 import logging
 from datetime import date
 
+from kakuninsho.operations.forecasting import deadline_sentence
 from kakuninsho.operations.planning import home_plan_id, home_wish
 from kakuninsho.plans.draft import PlanError, PlanRequest
 from kakuninsho.settings import Settings
@@ -50,6 +51,7 @@ def open_month(settings: Settings, as_of: date) -> dict[str, int]:
         "postage_yen": sum(lot[5] for lot in lots),
     }
     log.info("wave %s: %s", wave, counts)
+    log.info("%s", deadline_sentence(settings))
     return counts
 
 

@@ -75,6 +75,48 @@ WORK_LIST_COLUMNS = (
 )
 
 
+def forecast_table(found: Any) -> Table:
+    """Weeks of the deadline forecast in which something is posted or left over, in envelopes."""
+    table = Table(title=f"期限の見込み ({found.as_of} 時点、期限 {found.served_by})", title_justify="left")
+    table.add_column("週 (月曜)", no_wrap=True)
+    for heading in ("予定", "除外中", "未確定", "印刷能力", "引受能力", "差出し", "残り"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for week in found.weeks:
+        if week.to_post or week.posted or week.backlog_after:
+            counts = (
+                week.to_post,
+                week.withheld,
+                week.pending,
+                week.printer_capacity,
+                week.post_capacity,
+                week.posted,
+                week.backlog_after,
+            )
+            table.add_row(str(week.week_start), *(f"{count:,}" for count in counts))
+    return table
+
+
+def card_table(months: Mapping[str, Sequence[int]]) -> Table:
+    """Electronic certificates that expire and whose grace ends, by month."""
+    table = Table(title="電子証明書の見込み (cards)", title_justify="left")
+    table.add_column("月")
+    for heading in ("有効期限が来る人", "猶予が終わる人", "うち資格確認書を送る人"):
+        table.add_column(heading, justify="right")
+    for month, counts in months.items():
+        table.add_row(month, *(f"{count:,}" for count in counts))
+    return table
+
+
+def ranking_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """The ranking of usage rates, two months side by side; what is unknown is empty."""
+    table = Table(title="マイナ保険証の利用率 (usage rates)", title_justify="left")
+    for heading in header:
+        table.add_column(heading, justify="left" if heading.endswith("都道府県") else "right")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
 def work_list_table(lines: Sequence[Any]) -> Table:
     """Who waits for a person: a line per person, stage and request."""
     table = Table(title=f"{t('作業一覧', 'Work list')}: {len(lines):,}", title_justify="left")
