@@ -19,7 +19,18 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import POOL, Tag, as_of, dag_arguments, decide, on_days, settings
+from kakuninsho.orchestration import (
+    POOL,
+    Tag,
+    as_of,
+    branch,
+    branch_param,
+    dag_arguments,
+    decide,
+    end_dry_run,
+    on_days,
+    settings,
+)
 
 
 @dag(
@@ -28,14 +39,17 @@ from kakuninsho.orchestration import POOL, Tag, as_of, dag_arguments, decide, on
         "年度の締め",
         [Tag.MAILING, Tag.REPORTING],
         schedule=on_days(lambda campaign: [campaign.parameters.served_by], at=21),
+        more={"branch": branch_param()},
     ),
     doc_md=__doc__,
 )
 def close_season() -> None:
     @task(task_display_name="締め", pool=POOL)
     def close() -> dict[str, int]:
-        from kakuninsho.operations import closing
+        from kakuninsho.operations import closing, dry_runs
 
+        only = branch()
+        end_dry_run(lambda: dry_runs.close(settings(), as_of(), only))
         return dict(decide(lambda: closing.close_season(settings(), as_of())))
 
     close()

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, dag_arguments, is_dry_run, on_days, settings
+from kakuninsho.orchestration import Tag, as_of, dag_arguments, end_dry_run, on_days, settings
 
 
 @dag(
@@ -28,15 +28,17 @@ from kakuninsho.orchestration import Tag, as_of, dag_arguments, is_dry_run, on_d
         "保存期限を過ぎたデータの削除",
         [Tag.UPKEEP],
         schedule=on_days(lambda campaign: campaign.monthly(campaign.parameters.deletion_day_of_month), at=21),
+        bounded=False,
     ),
     doc_md=__doc__,
 )
 def delete_expired_data() -> None:
     @task(task_display_name="削除")
     def delete() -> dict[str, int]:
-        from kakuninsho.operations import retention
+        from kakuninsho.operations import dry_runs, retention
 
-        return retention.delete_expired(settings(), as_of(), dry_run=is_dry_run())
+        end_dry_run(lambda: dry_runs.deletion(settings(), as_of()))
+        return retention.delete_expired(settings(), as_of())
 
     delete()
 

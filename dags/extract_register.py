@@ -22,7 +22,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from kakuninsho.operations import changes, extraction
-from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, on_days, settings, skip
+from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, end_dry_run, on_days, settings, skip
 
 
 @dag(
@@ -54,6 +54,9 @@ def extract_register() -> None:
 
     @task(task_display_name="取込み", outlets=[FACTS])
     def land(names: list[str]) -> list[str]:
+        from kakuninsho.operations import dry_runs
+
+        end_dry_run(lambda: dry_runs.register(settings(), names, as_of()))
         return list(decide(lambda: extraction.land(settings(), names, as_of())))
 
     @task(task_display_name="変更点 (支部別)")

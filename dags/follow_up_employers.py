@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_days, plan_tasks
+from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_arguments, on_days, plan_tasks
 
 
 @dag(
@@ -29,6 +29,7 @@ from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_d
         "未着後 事業所発送",
         [Tag.EMPLOYER, Tag.MAILING],
         schedule=on_days(lambda campaign: campaign.follow_up_runs, at=7),
+        more={"branch": branch_param()},
     ),
     doc_md=__doc__,
 )

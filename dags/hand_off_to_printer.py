@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_days, plan_tasks, settings
+from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_arguments, on_days, plan_tasks, settings
 
 
 @dag(
@@ -31,6 +31,7 @@ from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_d
         "データ提供 (印刷会社へ)",
         [Tag.PRINTER, Tag.MAILING],
         schedule=on_days(lambda campaign: [campaign.parameters.hand_off_on], at=9),
+        more={"branch": branch_param()},
     ),
     doc_md=__doc__,
 )

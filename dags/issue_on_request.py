@@ -27,6 +27,7 @@ from kakuninsho.orchestration import (
     Files,
     Tag,
     as_of,
+    branch_param,
     check_wish,
     core_feeds_folder,
     dag_arguments,
@@ -46,6 +47,7 @@ FEEDS = ("issue_requests", "decisions", "certificate_returns")
         "申請・随時の交付",
         [Tag.MAILING, Tag.EMPLOYER],
         schedule=on_days(lambda campaign: campaign.monthly(campaign.parameters.requests_day_of_month), at=11),
+        more={"branch": branch_param()},
     ),
     doc_md=__doc__,
 )
@@ -57,7 +59,8 @@ def issue_on_request() -> None:
         # Without a new file there can be people who became unable, or requests that were held until now.
         return list(answers.find_core_feeds(settings(), FEEDS))
 
-    @task(task_display_name="前提の確認")
+    # After a dry run that takes no file in, the plan is shown of what has landed before.
+    @task(task_display_name="前提の確認", trigger_rule="none_failed")
     def check() -> dict[str, object]:
         from kakuninsho.operations.planning import request_wish
 

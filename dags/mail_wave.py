@@ -20,7 +20,19 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, dag_arguments, decide, on_days, settings
+from kakuninsho.orchestration import (
+    Tag,
+    as_of,
+    branch,
+    branch_param,
+    chosen,
+    dag_arguments,
+    decide,
+    end_dry_run,
+    on_days,
+    settings,
+    wave_param,
+)
 
 
 @dag(
@@ -29,15 +41,18 @@ from kakuninsho.orchestration import Tag, as_of, dag_arguments, decide, on_days,
         "個人宛に発送 (月の開始)",
         [Tag.MAILING],
         schedule=on_days(lambda campaign: campaign.wave_openings, at=9),
+        more={"wave": wave_param(), "branch": branch_param()},
     ),
     doc_md=__doc__,
 )
 def mail_wave() -> None:
     @task(task_display_name="月の予定")
     def show_month() -> dict[str, int]:
-        from kakuninsho.operations import waves
+        from kakuninsho.operations import dry_runs, waves
 
-        return dict(decide(lambda: waves.open_month(settings(), as_of())))
+        only = branch()
+        end_dry_run(lambda: dry_runs.month(settings(), as_of(), chosen("wave"), only))
+        return dict(decide(lambda: waves.open_month(settings(), as_of(), chosen("wave"))))
 
     show_month()
 

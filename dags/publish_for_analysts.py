@@ -28,6 +28,7 @@ from kakuninsho.orchestration import (
     announce_alerts,
     dag_arguments,
     decide,
+    end_dry_run,
     settings,
     skip,
 )
@@ -40,11 +41,12 @@ from kakuninsho.orchestration import (
 def publish_for_analysts() -> None:
     @task(task_display_name="全モデルの作成と公開", pool=POOL)
     def publish() -> str:
-        from kakuninsho.operations import publishing
+        from kakuninsho.operations import dry_runs, publishing
 
         day = publishing.newest_fact_on(settings().store)
         if day is None:
             skip("まだ何も取り込まれていません (no facts yet)")
+        end_dry_run(lambda: dry_runs.publication(settings(), day))
         decide(lambda: publishing.publish(settings(), day))
         return day.isoformat()
 

@@ -27,6 +27,7 @@ from kakuninsho.orchestration import (
     core_feeds_folder,
     dag_arguments,
     decide,
+    is_dry_run,
     judge_files,
     land_files,
     on_days,
@@ -58,6 +59,8 @@ def publish_usage_rates() -> None:
     def rank() -> dict[str, int]:
         from kakuninsho.operations import usage
 
+        if is_dry_run():
+            skip("試行のため順位表と図は作り直しません (dry run)")
         return dict(decide(lambda: usage.publish_rates(settings(), as_of())))
 
     land_files(judge_files(find(), core_feeds_folder())) >> rank()

@@ -19,9 +19,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_days, plan_tasks, settings, skip
+from kakuninsho.orchestration import (
+    Tag,
+    as_of,
+    branch_param,
+    check_wish,
+    chosen,
+    dag_arguments,
+    decide,
+    on_days,
+    plan_tasks,
+    posting_date_param,
+    settings,
+    skip,
+)
 
 
 @dag(
@@ -30,6 +45,7 @@ from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_d
         "差出し (再確認・引抜き・指示)",
         [Tag.MAILING, Tag.PRINTER],
         schedule=on_days(lambda campaign: campaign.releases, at=9),
+        more={"posting_date": posting_date_param(), "branch": branch_param()},
     ),
     doc_md=__doc__,
 )
@@ -38,7 +54,8 @@ def release_lots() -> None:
     def check() -> dict[str, object]:
         from kakuninsho.operations.waves import release_wish
 
-        wish = release_wish(settings(), as_of())
+        posting = chosen("posting_date")
+        wish = decide(lambda: release_wish(settings(), as_of(), date.fromisoformat(posting) if posting else None))
         if wish is None:
             skip("この差出日のロットはありません (no lot of this posting date)")
         return check_wish(wish)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_days, plan_tasks
+from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_arguments, on_days, plan_tasks
 
 
 @dag(
@@ -28,6 +28,7 @@ from kakuninsho.orchestration import Tag, as_of, check_wish, dag_arguments, on_d
         "対象者一覧 発送",
         [Tag.EMPLOYER, Tag.PRINTER],
         schedule=on_days(lambda campaign: [campaign.parameters.employer_lists_on], at=9),
+        more={"branch": branch_param()},
     ),
     doc_md=__doc__,
 )

@@ -30,6 +30,7 @@ from kakuninsho.orchestration import (
     dag_arguments,
     decide,
     inbox_folder,
+    is_dry_run,
     judge_files,
     land_files,
     on_days,
@@ -53,7 +54,7 @@ def take_in_printer_reports() -> None:
     def fetch() -> Files:
         from kakuninsho.operations import answers
 
-        files = decide(lambda: answers.fetch(settings(), printer_target(), as_of()))
+        files = decide(lambda: answers.fetch(settings(), printer_target(), as_of(), dry_run=is_dry_run()))
         if not files:
             skip("新しい報告はありません (nothing new)")
         return list(files)

@@ -18,11 +18,13 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, BaseNotifier, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 from airflow.timetables.events import EventsTimetable
 
 from kakuninsho.campaign import Campaign
+from kakuninsho.operations import forms
 from kakuninsho.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Tag(StrEnum):
     EMPLOYER = "事業所"
     REPORTING = "集計・公開"
     UPKEEP = "保守"
+    PLAY = "練習"
 
 
 def alert_channels() -> list[Any]:
@@ -115,12 +118,34 @@ class FailureNotifier(BaseNotifier):
         alerting.deliver([batch], channels)
 
 
+def sandbox_root() -> Path | None:
+    """The folder of the stand-in world that `make up` runs beside Airflow; None in a real installation."""
+    from kakuninsho.server import outside
+
+    return outside.root()
+
+
+def _reach_day(context: Any) -> None:
+    """Before a task for the day of a form: let the stand-in world's days pass up to it. A dry run moves nothing."""
+    from kakuninsho.server import outside
+
+    folder, given = outside.root(), context["params"]
+    if folder is None or given.get("dry_run") or not any(given.get(field) for field in FIELDS_OF_A_DAY):
+        return
+    day = as_of()
+    if outside.reach(folder, day):
+        log.info("代役の日を %s まで進めました (the stand-in world has reached this day)", day)
+
+
+FIELDS_OF_A_DAY = ("as_of", "posting_date", "wave")
+
 # Work is tried again, a rule that says no is not: those raise AirflowFailException.
 DEFAULT_ARGUMENTS: dict[str, Any] = {
     "owner": "kakuninsho",
     "on_failure_callback": [FailureNotifier()],
     "retries": 2,
     "retry_delay": timedelta(minutes=int(os.environ.get("KAKUNINSHO_RETRY_MINUTES", "5"))),
+    **({"pre_execute": _reach_day} if sandbox_root() else {}),
 }
 
 
@@ -133,13 +158,25 @@ def settings() -> Settings:
 def on_days(days: Callable[[Campaign], Iterable[date]], *, at: int) -> EventsTimetable:
     """A timetable of days of the campaign at a full hour of Tokyo's day. A cron would start again next year."""
     events = [pendulum.instance(datetime.combine(day, time(at), tzinfo=TOKYO)) for day in days(settings().campaign)]
-    return EventsTimetable(
-        event_dates=events, description=f"{len(events)} 回 ({settings().campaign.title})", restrict_to_events=False
-    )
+    words = forms.calendar_words(_days_of(events))
+    return EventsTimetable(event_dates=events, description=words, restrict_to_events=False)
 
 
-def dag_arguments(dag_id: str, display_name: str, tags: list[Tag], *, schedule: Any) -> dict[str, Any]:
-    """What every DAG of the project has in common."""
+def _days_of(events: Iterable[datetime]) -> list[date]:
+    return sorted({moment.astimezone(TOKYO).date() for moment in events})
+
+
+def dag_arguments(
+    dag_id: str,
+    display_name: str,
+    tags: list[Tag],
+    *,
+    schedule: Any,
+    more: dict[str, Param] | None = None,
+    bounded: bool = True,
+) -> dict[str, Any]:
+    """What every DAG of the project has in common. `more` are further fields of its form."""
+    days = _days_of(getattr(schedule, "event_dates", ()))
     return {
         "dag_id": dag_id,
         "dag_display_name": display_name,
@@ -149,28 +186,37 @@ def dag_arguments(dag_id: str, display_name: str, tags: list[Tag], *, schedule: 
         "max_active_runs": 1,
         "tags": [tag.value for tag in tags],
         "default_args": DEFAULT_ARGUMENTS,
-        "params": form(),
+        # No backfill: runs of later months would start beside earlier ones.
+        "allowed_run_types": ["manual", "operator_triggered", "scheduled", "asset_triggered"],
+        "params": form(*days, bounded=bounded, **(more or {})),
     }
 
 
-def form(**more: Param) -> dict[str, Param]:
-    """The form of a DAG: the day it stands for, whether it only shows, and what a DAG adds."""
+def form(*days: date, bounded: bool = True, **more: Param) -> dict[str, Param]:
+    """The form of a DAG: the day it stands for, what a DAG adds, and whether it only shows."""
+    field = forms.as_of_field(settings().campaign, days, bounded=bounded)
+    if sandbox_root():
+        field["description"] += " 代役の世界の日付もこの日まで進みます (戻せません)。"
     return {
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="基準日",
-            description="この日の業務として実行します。空欄のときは予定日です。",
-        ),
-        "dry_run": Param(
-            default=False,
-            type="boolean",
-            title="試行",
-            description="何が起きるかを示すだけで、確定も送付もしません。",
-        ),
+        "as_of": Param(None, **field),
         **more,
+        "dry_run": Param(default=False, **forms.dry_run_field()),
     }
+
+
+def branch_param() -> Param:
+    """The branch that a dry run's report is narrowed to."""
+    return Param(None, **forms.branch_field())
+
+
+def wave_param() -> Param:
+    """A month of home mailing."""
+    return Param(None, **forms.wave_field(settings().campaign))
+
+
+def posting_date_param() -> Param:
+    """A posting date of the campaign."""
+    return Param(None, **forms.posting_date_field(settings().campaign))
 
 
 def core_feeds_folder() -> str:
@@ -184,11 +230,30 @@ def inbox_folder() -> str:
 
 
 def as_of(context: Any = None) -> date:
-    """The day that this run stands for: the form's, else the run's logical date in Tokyo."""
-    context = context or get_current_context()
-    given = context["params"].get("as_of")
-    if given:
-        return date.fromisoformat(str(given))
+    """The day that this run stands for: the form's, else that of its month or posting date, else the run's own date.
+
+    A run that is started by hand on a day outside the campaign and with an empty form is refused; a callback, which
+    gives its `context`, only tells the day.
+    """
+    given = (context or get_current_context())["params"]
+    campaign = settings().campaign
+    if given.get("as_of"):
+        return date.fromisoformat(str(given["as_of"]))
+    if given.get("posting_date"):
+        return campaign.release_on(date.fromisoformat(str(given["posting_date"])))
+    if given.get("wave"):
+        return next(day for day, wave in campaign.wave_openings.items() if wave == given["wave"])
+    day = _own_day(context or get_current_context())
+    first, last = forms.bounds(campaign)
+    if context is None and not first <= day <= last:
+        raise AirflowFailException(
+            f"今日 {day} は {campaign.title} の期間 ({first} から {last}) の外です。"
+            "フォームの「基準日」に日付を入れて実行し直してください"
+        )
+    return day
+
+
+def _own_day(context: Any) -> date:
     moment: datetime = context.get("logical_date") or context["dag_run"].run_after
     return pendulum.instance(moment).in_timezone("Asia/Tokyo").date()
 
@@ -196,6 +261,33 @@ def as_of(context: Any = None) -> date:
 def is_dry_run() -> bool:
     """Whether the form asks to show only."""
     return bool(get_current_context()["params"].get("dry_run"))
+
+
+def chosen(field: str) -> str | None:
+    """What the form says in a field that may be left open."""
+    given = get_current_context()["params"].get(field)
+    return str(given) if given else None
+
+
+def branch() -> str | None:
+    """The branch that the report of a dry run is narrowed to. A real run is of every branch.
+
+    A plan is bound to one hash, numbers and lots of all branches: part of it cannot be approved or sent.
+    """
+    given = chosen("branch")
+    if given and not is_dry_run():
+        raise AirflowFailException(
+            f"支部 {given} だけを実行することはできません。支部を選べるのは試行だけです。"
+            "一つの支部を止めるには、差出し停止の指示か判断の記録を使ってください"
+        )
+    return given
+
+
+def end_dry_run(report: Callable[[], Path]) -> None:
+    """End a dry run here with a report; a real run goes on."""
+    if is_dry_run():
+        decide(report)
+        skip("試行のためここで終わります。何も確定・送付していません (dry run)")
 
 
 def skip(reason: str) -> None:
@@ -282,6 +374,7 @@ def check_wish(wish: Any) -> dict[str, Any]:
     """Check what must already be true for a plan; returns the wish in a form that tasks can pass on."""
     from kakuninsho.operations import planning
 
+    branch()
     checked: dict[str, Any] = _given(decide(lambda: planning.check(settings(), wish, dry_run=is_dry_run())))
     return checked
 
@@ -303,10 +396,22 @@ def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
 
     if drafted["wish"]["kind"] == "request" and not drafted["totals"]["row_count"]:
         skip("申請も対象者もありません (nothing to issue or to refuse)")
-    warnings = decide(lambda: planning.judge(settings(), _wish(drafted["wish"])))
+    wish = _wish(drafted["wish"])
+    warnings = decide(lambda: planning.judge(settings(), wish))
     for warning in warnings:
         log.warning("%s", warning)
+    if is_dry_run() or not settings().automatic_approvals:  # in a replay nobody reads it
+        _preview(wish, drafted["totals"], warnings)
     return {**drafted, "warnings": warnings}
+
+
+def _preview(wish: Any, totals: dict[str, Any], warnings: list[str]) -> None:
+    """Write the report that people read before they approve, or instead of a run."""
+    from kakuninsho.operations import planning, previews
+
+    before = planning.totals_before(settings(), wish.plan_id)
+    report = previews.of_plan(settings(), wish, totals, warnings, branch=branch(), before=before)
+    previews.write(settings(), report)
 
 
 @task(task_display_name="確定", pool=POOL)
@@ -380,7 +485,8 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
         "{% endfor %}\n{% endif %}"
         "ファイル {{ p['files'] | length }} 件、"
         "校正刷り {{ p['proofs'] | length }} 件 (`<data>/proofs/{{ p['plan_id'] }}/`)、"
-        "検査報告 `<data>/published/validations/{{ p['plan_id'] }}/`\n\n"
+        "検査報告 `<data>/published/validations/{{ p['plan_id'] }}/`、"
+        "内訳 `<data>/published/previews/{{ p['plan_id'] }}.html`\n\n"
         "{{ p['deadline'] }}\n\n"
         "{% for warning in p['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}"
     )
@@ -470,6 +576,86 @@ def judge_files(files: Files, inbox: str) -> Files:
 @task(task_display_name="取込み", outlets=[FACTS])
 def land_files(files: Files) -> list[str]:
     """Make the judged files facts."""
-    from kakuninsho.operations import answers
+    from kakuninsho.operations import answers, dry_runs
 
+    end_dry_run(lambda: dry_runs.feeds(settings(), files, as_of()))
     return list(decide(lambda: answers.land(settings(), files, as_of())))
+
+
+# --- playing a season beside the stand-in world -------------------------------------------------------------
+
+
+def days_form() -> dict[str, Param]:
+    """The form of the DAG that lets days pass."""
+    field = forms.as_of_field(settings().campaign, ())
+    words = (
+        "代役の世界をこの日まで進め、その間に予定された DAG を順に始めます。"
+        "空欄のときは、次に予定のある一日だけ進めます。"
+    )
+    return {
+        "to": Param(None, **{**field, "title": "この日まで", "description": words}),
+        "start": Param(
+            default=True,
+            type="boolean",
+            title="予定の DAG を始める",
+            description="外すと日付だけを進めます。DAG は自分で基準日を入れて始めてください。",
+        ),
+    }
+
+
+def days_to_play() -> list[dict[str, Any]]:
+    """The runs that the calendar names for the days to pass, as arguments of `StartRun`."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    from kakuninsho.paths import DAGS
+    from kakuninsho.server import outside
+
+    context = get_current_context()
+    folder, to = outside.root(), chosen("to")
+    if folder is None:
+        raise AirflowFailException("代役の世界がありません: `make up` で始めてください")
+    bag = DagBag(str(DAGS))
+    runs = outside.planned({dag_id: getattr(dag.timetable, "event_dates", ()) for dag_id, dag in bag.dags.items()})
+    try:
+        now = outside.today(folder)
+        due = outside.due(runs, now, date.fromisoformat(to) if to else None)
+        if not due and to is None:
+            skip(f"代役の日は {now} で、この先に予定はありません (the season is over)")
+        if not context["params"]["start"] or not due:
+            outside.reach(folder, date.fromisoformat(to) if to else due[-1].day)
+    except outside.OutsideError as error:
+        raise AirflowFailException(str(error)) from None
+    for run in due:
+        log.info("%s  %s", run.moment.strftime("%Y-%m-%d %H:%M"), run.dag_id)
+    if not context["params"]["start"]:
+        return []
+    mark = context["dag_run"].run_id
+    return [
+        {
+            "trigger_dag_id": run.dag_id,
+            "trigger_run_id": f"{run.day}__{run.dag_id}__{mark}",
+            "conf": {"as_of": run.day.isoformat()},
+        }
+        for run in due
+    ]
+
+
+class StartRun(TriggerDagRunOperator):
+    """Starts one run of another DAG and waits for it; not when the one before it did not succeed."""
+
+    def execute(self, context: Any) -> None:
+        """Start it and wait.
+
+        Raises:
+            AirflowFailException: the run before this one did not succeed.
+        """
+        ti = context["ti"]
+        if ti.map_index > 0:
+            before = ti.xcom_pull(task_ids="look")[ti.map_index - 1]
+            state = ti.get_dagrun_state(dag_id=before["trigger_dag_id"], run_id=before["trigger_run_id"])
+            if state != "success":
+                raise AirflowFailException(
+                    f"{before['trigger_dag_id']} ({before['conf']['as_of']}) が成功していないので、"
+                    "ここで止めます。原因を直してやり直してから、同じ日付で実行してください"
+                )
+        super().execute(context)

@@ -2,133 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from server_kit import MEMBERS, Run, Server, kakuninsho, processes_of, running_server, until
 
 from kakuninsho.facts.store import FactStore
 from kakuninsho.plans.approvals import approvals_of
-from kakuninsho.replay.installation import free_port
 from kakuninsho.sandbox import control
 from kakuninsho.server.page import Page, PageError
 
 pytestmark = pytest.mark.slow
 
-MEMBERS = 1000  # the smallest synthetic register
-RUN_SECONDS = 420
-# An answer that comes before the process that asked has ended is lost: Airflow 3.3 then takes the end of that process
-# for the end of the task, tries it again and asks again. A person is seldom that quick.
-READING_SECONDS = 8.0
 PLAN = "home-2025-04-30"
-
-
-def kakuninsho(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line as a process of its own, with tasks that are tried again at once."""
-    command = [sys.executable, "-m", "kakuninsho.cli", *arguments, "--data", str(data)]
-    environment = {**os.environ, "KAKUNINSHO_RETRY_MINUTES": "0", "COLUMNS": "200"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
-
-
-def until(seen: Callable[[], Any], what: str, seconds: float = RUN_SECONDS) -> Any:
-    """Wait for something; fail with its name."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = seen()
-        if found:
-            return found
-        time.sleep(0.3)
-    raise AssertionError(f"not seen in {seconds:.0f} s: {what}")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a DAG, seen through the API."""
-
-    page: Page
-    dag_id: str
-    run_id: str
-
-    @property
-    def path(self) -> str:
-        return f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}"
-
-    def tasks(self) -> dict[str, dict[str, Any]]:
-        found = self.page.call("GET", f"{self.path}/taskInstances")["task_instances"]
-        return {task["task_id"]: task for task in found}
-
-    def state(self) -> str:
-        return str(self.page.call("GET", self.path)["state"])
-
-    def end(self) -> str:
-        """The state in which it ends, with what failed."""
-        state = until(lambda: (s := self.state()) in {"success", "failed"} and s, f"end of {self.dag_id}")
-        failed = [name for name, task in self.tasks().items() if task["state"] == "failed"]
-        return f"{state} in {', '.join(failed)}" if failed else str(state)
-
-    def wait_for(self, task_id: str, *states: str) -> dict[str, Any]:
-        def seen() -> Any:
-            task = self.tasks().get(task_id, {})
-            assert self.state() != "failed" or task.get("state") in states, self.end()
-            return task.get("state") in states and task
-
-        return dict(until(seen, f"{task_id} of {self.dag_id} {states}"))
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that is up, and its people."""
-
-    data: Path
-    url: str
-    printed: str
-    seconds: float
-
-    @property
-    def passwords(self) -> dict[str, str]:
-        return dict(json.loads((self.data / "airflow" / "passwords.json").read_text(encoding="utf-8")))
-
-    def as_person(self, name: str) -> Page:
-        return Page(self.url).log_in(name, self.passwords[name])
-
-    def trigger(self, dag_id: str, as_of: str) -> Run:
-        page = self.as_person("operator")
-        body = {"logical_date": None, "conf": {"as_of": as_of}}
-        return Run(page, dag_id, str(page.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]))
-
-    def runs(self, dag_id: str) -> list[Run]:
-        page = self.as_person("operator")
-        found = page.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
-        return [Run(page, run["dag_id"], run["dag_run_id"]) for run in found]
-
-    def answer(self, run: Run, task_id: str, person: str, option: str = "Approve") -> Any:
-        run.wait_for(task_id, "awaiting_input", "deferred")
-        time.sleep(READING_SECONDS)
-        path = f"{run.path}/taskInstances/{task_id}/-1/hitlDetails"
-        return self.as_person(person).call("PATCH", path, {"chosen_options": [option]})
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data = tmp_path_factory.mktemp("up") / "data"
-    port = free_port()
-    started = time.monotonic()
-    done = kakuninsho(data, "up", "--members", str(MEMBERS), "--seed", "7", "--port", str(port))
-    try:
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield Server(data, f"http://127.0.0.1:{port}", done.stdout, time.monotonic() - started)
-    finally:
-        kakuninsho(data, "down")
+    with running_server(tmp_path_factory.mktemp("up") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -280,16 +175,3 @@ def span(task: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
     """When a task was ready, began and ended."""
     ready, began, ended = (datetime.fromisoformat(task[key]) for key in ("scheduled_when", "start_date", "end_date"))
     return ready, began, ended
-
-
-def processes_of(data: Path) -> list[psutil.Process]:
-    """Every process of this machine that belongs to a data folder, found without the server's own marks."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            mentions = process.environ().get("AIRFLOW_HOME") == str(data / "airflow")
-            if mentions or str(data / "outside") in process.cmdline():
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found

@@ -52,8 +52,11 @@ def check_refusals(settings: Settings, as_of: date) -> None:
         )
 
 
-def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str, str]]:
-    """Bring the printer's new answers in, opened and verified. Returns (feed, file name), in order of name."""
+def fetch(settings: Settings, target: SftpTarget, as_of: date, *, dry_run: bool = False) -> list[tuple[str, str]]:
+    """Bring the printer's new answers in, opened and verified. Returns (feed, file name), in order of name.
+
+    An answer that is refused becomes a fact, except in a dry run.
+    """
     store = settings.store
     store.initialise()
     known = {
@@ -67,7 +70,8 @@ def fetch(settings: Settings, target: SftpTarget, as_of: date) -> list[tuple[str
         fetched = fetch_answers(known, target, load_keys(settings.keys), inbox)
         for refusal in fetched.refusals:
             log.error("%s was not taken in: %s", refusal.name, refusal.reason)
-            _land_refusal(store, refusal, as_of)
+            if not dry_run:
+                _land_refusal(store, refusal, as_of)
         record.update(files=len(fetched.answers), refused=len(fetched.refusals))
     return sorted((answer.feed, answer.name) for answer in fetched.answers)
 

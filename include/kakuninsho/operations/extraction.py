@@ -85,6 +85,11 @@ def land(settings: Settings, names: list[str], as_of: date) -> list[str]:
     return landed
 
 
+def staged_drops(settings: Settings, names: list[str], as_of: date) -> list[StagedDrop]:
+    """Drops that were staged and have not landed."""
+    return [StagedDrop.read(drop, _work(settings, drop.name)) for drop in _drops(settings, names, as_of)]
+
+
 def _drops(settings: Settings, names: list[str], as_of: date) -> list[Drop]:
     return [drop for drop in list_drops(settings.register, as_of) if drop.name in names]
 

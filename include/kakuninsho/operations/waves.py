@@ -15,29 +15,14 @@ from kakuninsho.warehouse import memory
 log = logging.getLogger(__name__)
 
 
-def open_month(settings: Settings, as_of: date) -> dict[str, int]:
-    """Write what the month of a day will post, a line per lot, and return its counts.
+def open_month(settings: Settings, as_of: date, wave: str | None = None) -> dict[str, int]:
+    """Write what a month will post, a line per lot, and return its counts. Without `wave` the month of the day.
 
     Raises:
-        PlanError: the home plan is not frozen, or the day is in no month of mailing.
+        PlanError: the home plan is not frozen, or the month is none of mailing.
     """
-    wave = f"{as_of:%Y-%m}"
-    if wave not in settings.campaign.parameters.wave_months:
-        raise PlanError(f"{wave} is no month of mailing of campaign {settings.campaign_name}")
-    if settings.store.find("plans", home_plan_id(settings)) is None:
-        raise PlanError(f"wave {wave}: the home plan is not frozen yet; run hand_off_to_printer first")
-    connection = memory()
-    try:
-        lots = connection.execute(
-            f"""
-            select posting_date, lot_id, envelope_count, certificate_count, seed_count, postage_yen
-            from read_parquet('{settings.store.root}/plans/*/lots.parquet')
-            where wave_key = ? and lot_kind in ('home', 'supplementary') order by posting_date, lot_id
-            """,
-            [wave],
-        ).fetchall()
-    finally:
-        connection.close()
+    wave = wave or f"{as_of:%Y-%m}"
+    lots = month_lots(settings, wave)
     folder = settings.data / "published" / "waves"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{wave}.csv").open("w", encoding="utf-8-sig", newline="") as file:
@@ -55,15 +40,41 @@ def open_month(settings: Settings, as_of: date) -> dict[str, int]:
     return counts
 
 
-def release_wish(settings: Settings, as_of: date) -> PlanRequest | None:
-    """The release that a day prepares, or None when its posting date has nothing to post.
-
-    The posting date is the campaign's for that day of release; on another day the next one that may be re-checked.
+def month_lots(settings: Settings, wave: str) -> list[tuple[date, str, int, int, int, int]]:
+    """Lots of a month: posting date, lot, envelopes, certificates, samples, postage in yen; by posting date.
 
     Raises:
-        PlanError: no posting date may be released on this day.
+        PlanError: the home plan is not frozen, or the month is none of mailing.
     """
-    posting_date = _posting_date(settings, as_of)
+    if wave not in settings.campaign.parameters.wave_months:
+        raise PlanError(f"{wave} is no month of mailing of campaign {settings.campaign_name}")
+    if settings.store.find("plans", home_plan_id(settings)) is None:
+        raise PlanError(f"wave {wave}: the home plan is not frozen yet; run hand_off_to_printer first")
+    connection = memory()
+    try:
+        return connection.execute(
+            f"""
+            select posting_date, lot_id, envelope_count, certificate_count, seed_count, postage_yen
+            from read_parquet('{settings.store.root}/plans/*/lots.parquet')
+            where wave_key = ? and lot_kind in ('home', 'supplementary') order by posting_date, lot_id
+            """,
+            [wave],
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def release_wish(settings: Settings, as_of: date, posting_date: date | None = None) -> PlanRequest | None:
+    """The release that a day prepares, or None when its posting date has nothing to post.
+
+    Without `posting_date` it is the campaign's for that day of release; on another day the next one that may be
+    re-checked.
+
+    Raises:
+        PlanError: no posting date, or not this one, may be released on this day.
+    """
+    posting_date = _posting_date(settings, as_of) if posting_date is None else posting_date
+    _refuse_too_early(settings, as_of, posting_date)
     wish = PlanRequest("release", as_of, posting_date=posting_date)
     if settings.store.find("plans", wish.plan_id) is not None:
         return wish
@@ -124,9 +135,16 @@ def _posting_date(settings: Settings, as_of: date) -> date:
     if as_of in campaign.releases:
         return campaign.releases[as_of]
     ahead = [day for day in campaign.posting_dates if as_of < day]
-    if not ahead or campaign.business_days_between(as_of, ahead[0]) > campaign.parameters.recheck_max_business_days:
-        raise PlanError(
-            f"no posting date can be released on {as_of}: a re-check counts at most "
-            f"{campaign.parameters.recheck_max_business_days} business days before posting"
-        )
+    if not ahead:
+        raise PlanError(f"no posting date can be released on {as_of}: the last one was {campaign.posting_dates[-1]}")
     return ahead[0]
+
+
+def _refuse_too_early(settings: Settings, as_of: date, posting_date: date) -> None:
+    """A re-check that is older than the rules allow protects nobody, and one after posting comes too late."""
+    most = settings.campaign.parameters.recheck_max_business_days
+    if not as_of < posting_date or settings.campaign.business_days_between(as_of, posting_date) > most:
+        raise PlanError(
+            f"posting date {posting_date} cannot be released on {as_of}: a re-check counts at most "
+            f"{most} business days before posting"
+        )

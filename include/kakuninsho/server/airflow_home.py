@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kakuninsho.replay.installation import InstallationError, airflow_environment
+from kakuninsho.server import outside
 from kakuninsho.server.people import simple_users, write_private
 from kakuninsho.settings import Settings
 
@@ -54,6 +55,7 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
         **os.environ,
         **airflow_environment(settings, port=sandbox_port),
         **ensure_secrets(settings),
+        outside.VARIABLE: str(settings.data / "outside"),
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": simple_users(),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(settings)),

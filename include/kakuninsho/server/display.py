@@ -30,8 +30,11 @@ def show(running: Running, console: Console, *, data: str) -> None:
     first, then = running.first_days
     for name, text in (
         ("パスワード (passwords)", str(running.password_file)),
-        ("最初に (begin with)", f"extract_register を基準日 {first} で、次に hand_off_to_printer を {then} で実行"),
-        ("日を進める (let days pass)", f"python -m kakuninsho.sandbox advance --root {data}/outside --to YYYY-MM-DD"),
+        (
+            "始め方 (begin)",
+            "「日を進める (代役)」を実行するたびに、次に予定のある日の DAG が順に始まります (let_days_pass)",
+        ),
+        ("一つずつ (one by one)", f"extract_register を基準日 {first} で、次に hand_off_to_printer を {then} で実行"),
         ("記録 (logs)", str(running.run_folder)),
         ("止める (stop)", f"make down DATA={data}"),
     ):

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from kakuninsho.paths import DAGS
@@ -180,10 +180,13 @@ def _start(settings: Settings, beginning: Beginning, ports: Ports, alive: list[s
         prepare_database(environment, run / "prepare.log")
     if SANDBOX not in alive:
         tell("印刷会社・郵便・基幹システムの代役 (sandbox)")
-        # It begins on the evening of the first drop, and its days follow what it is sent.
-        first_day = settings.campaign.parameters.snapshot_as_of.isoformat()
+        # It begins on the day before the first drop. Its days pass when a run of a later day is started in the page.
+        eve = settings.campaign.parameters.snapshot_as_of - timedelta(days=1)
         process = start_sandbox(
-            outside, port=ports.sandbox, seed=beginning.seed, arguments=("--clock", "follow", "--start", first_day)
+            outside,
+            port=ports.sandbox,
+            seed=beginning.seed,
+            arguments=("--clock", "control", "--start", eve.isoformat()),
         )
         Process(SANDBOX, run).adopt(process.pid)
         control.wait_until_ready(outside, seconds=READY_SECONDS)
