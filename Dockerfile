@@ -20,6 +20,8 @@ RUN pip install --require-hashes -r requirements-bootstrap.lock \
 COPY pyproject.toml README.md ./
 COPY include include
 COPY dags dags
+COPY plugins plugins
+COPY docs docs
 COPY dbt_project dbt_project
 COPY expectations expectations
 RUN uv pip install --system --no-deps --no-build-isolation --editable .

@@ -1,32 +1,29 @@
-"""`make docs`: one page under `<data>/published/docs/` that leads to dbt docs, validation reports and the summary."""
+"""The documents of an installation: dbt docs, validation reports, runbooks, guides, and the campaign page as a file.
+
+`make docs` writes them under `<data>/published/docs/`; links are relative, so the folder `published/` can be copied
+elsewhere. The page inside Airflow serves the same documents, rendered when they are asked for, behind its login.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from kakuninsho.facts.store import FactStore
 from kakuninsho.operations.publishing import newest_fact_on
+from kakuninsho.page import documents, figures
+from kakuninsho.page import render as pages
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, write_context
-from kakuninsho.warehouse.transform import call_dbt
+from kakuninsho.warehouse.transform import call_dbt, project_hash
 
 STATIC_PAGE = "static_index.html"  # what `dbt docs generate --static` writes: models, columns, lineage in one file
-
-_STYLE = """
-:root{color-scheme:light dark}
-body{font:16px/1.7 system-ui,"Noto Sans JP","Hiragino Sans",sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #8886;padding:.35rem .6rem;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
-tr.stop td{background:#b3261e22}tr.warn td{background:#b26a0022}
-.lang{color:GrayText;font-size:.85em}
-"""
+# Guides by the name of their page; one that is not written is left out.
+GUIDES = {"analysts": documents.ANALYSTS, "operator-guide": documents.DOCS / "operator-guide.ja.md"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Report:
     page: Path
     failed_critical: int
     failed_warning: int
+    link: str = ""
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -48,9 +46,19 @@ class Report:
             return "warn", f"注意 {self.failed_warning} 件 (warnings)"
         return "ok", "合格 (passed)"
 
+    @property
+    def worst(self) -> int:
+        """0 passed, 1 with warnings, 2 stopped."""
+        return 2 if self.failed_critical else 1 if self.failed_warning else 0
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.worst > 0
+
 
 def build(settings: Settings) -> Path:
-    """Write the page and what it leads to; returns the page.
+    """Write the index and what it leads to; returns the index.
 
     dbt reads the warehouse for the catalog, so nothing else may hold it meanwhile.
 
@@ -60,23 +68,69 @@ def build(settings: Settings) -> Path:
     folder = settings.data / "published" / "docs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.store.initialise()
-    _dbt_docs(settings, folder / "dbt.html")
+    _write_dbt_docs(settings, folder)
     if (settings.data / "summary.json").exists():
         shutil.copyfile(settings.data / "summary.json", folder / "summary.json")
+    for name in document_names():
+        _write(folder / name, document_page(name) or "")
+    _write(folder / "campaign.html", _campaign_page(settings))
     page = folder / "index.html"
-    reports = find_reports(settings.data / "published" / "validations")
-    page.write_text(render(settings, reports, folder), encoding="utf-8")
+    _write(page, render(settings, find_reports(settings.data / "published" / "validations"), "campaign.html"))
     return page
 
 
-def _dbt_docs(settings: Settings, page: Path) -> None:
+def refresh_dbt_docs(settings: Settings) -> bool:
+    """Make dbt docs again where the project has changed since; the caller holds the warehouse's slot.
+
+    Raises:
+        TransformError: dbt could not make its documentation.
+    """
+    folder = settings.data / "published" / "docs"
+    mark = folder / "dbt.project"
+    if (folder / "dbt.html").is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == project_hash():
+        return False
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_dbt_docs(settings, folder)
+    return True
+
+
+def _write_dbt_docs(settings: Settings, folder: Path) -> None:
     day = newest_fact_on(settings.store) or settings.campaign.parameters.snapshot_as_of
     if not (settings.data / "context").exists():
         write_context(settings.store, settings.campaign, Context(day))
     call_dbt(settings.data, ["docs", "generate", "--static"])
-    part = page.with_suffix(".part")
+    part = folder / "dbt.part"
     shutil.copyfile(settings.data / "dbt" / "target" / STATIC_PAGE, part)
-    part.replace(page)
+    part.replace(folder / "dbt.html")
+    (folder / "dbt.project").write_text(project_hash(), encoding="utf-8")
+
+
+def _campaign_page(settings: Settings) -> str:
+    """The campaign page as a file: proofs are not led to, because a file asks nobody who they are."""
+    title = settings.campaign.title
+    try:
+        found = figures.read(settings.data)
+    except figures.NothingPublishedError as error:
+        return pages.message_page(str(error), title=title, base="../", may_approve=False)
+    return pages.campaign_page(found, title=title, base="../", runbooks=documents.runbook_titles())
+
+
+def document_names() -> list[str]:
+    """Every document of the repository that is shown, by the path of its page below docs/."""
+    guides = [f"{name}.html" for name, path in GUIDES.items() if path.is_file()]
+    return [*guides, "runbooks/index.html", *(f"runbooks/{code}.html" for code in documents.runbook_titles())]
+
+
+def document_page(name: str) -> str | None:
+    """A document of the repository as a page; None when it is none of `document_names`."""
+    if name not in document_names():
+        return None
+    folder, _, file = name.rpartition("/")
+    stem = file.removesuffix(".html")
+    if not folder:
+        return documents.page(GUIDES[stem], back="index.html")
+    path = documents.RUNBOOKS / ("README.md" if stem == "index" else f"{stem}.md")
+    return documents.page(path, back="../index.html" if stem == "index" else "index.html")
 
 
 def find_reports(folder: Path) -> list[Report]:
@@ -90,35 +144,33 @@ def find_reports(folder: Path) -> list[Report]:
         failed = [rule["severity"] for rule in rules if rule["outcome"] in {"failed", "error"}]
         subject, *suite = file.relative_to(folder).with_suffix("").parts
         reports.append(
-            Report(subject, "/".join(suite), page, failed.count("critical"), len(failed) - failed.count("critical"))
+            Report(
+                subject,
+                "/".join(suite),
+                page,
+                failed.count("critical"),
+                len(failed) - failed.count("critical"),
+                Path("../validations", page.relative_to(folder)).as_posix(),
+            )
         )
     return reports
 
 
-def render(settings: Settings, reports: Iterable[Report], folder: Path) -> str:
-    """The page. Links are relative, so that the folder `published/` can be copied elsewhere."""
-    rows = [
-        f'<tr class="{report.verdict[0]}"><td>{escape(report.subject)}</td>'
-        f'<td><a href="{escape(_relative(report.page, folder))}">{escape(report.suite)}</a></td>'
-        f"<td>{escape(report.verdict[1])}</td></tr>"
-        for report in reports
-    ]
-    return "\n".join(
-        [
-            '<!doctype html><html lang="ja"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>{escape(settings.campaign.title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(settings.campaign.title)}</h1>",
-            f"<p>{_day(settings.store)}</p>",
-            '<h2>データ <span class="lang" lang="en">data</span></h2>',
-            '<p><a href="dbt.html">dbt docs: 表・列の説明と系統図</a> '
-            '<span class="lang" lang="en">every table and column, and the lineage</span></p>',
-            *_summary(settings.data / "summary.json"),
-            '<h2>検査報告 <span class="lang" lang="en">validation reports</span></h2>',
-            "<table><thead><tr><th>対象</th><th>検査</th><th>結果</th></tr></thead><tbody>",
-            *(rows or ['<tr><td colspan="3">まだありません (none yet)</td></tr>']),
-            "</tbody></table></body></html>",
-        ]
+def render(settings: Settings, reports: Iterable[Report], campaign_page: str) -> str:
+    """The index; `campaign_page` is the link to that page."""
+    file = settings.data / "summary.json"
+    return (
+        pages.environment()
+        .get_template("index.html")
+        .render(
+            title=settings.campaign.title,
+            day=_day(settings.store),
+            campaign_page=campaign_page,
+            guides=[(name, documents.title(path)) for name, path in GUIDES.items() if path.is_file()],
+            summary=json.loads(file.read_text(encoding="utf-8")) if file.exists() else None,
+            reports=[(subject, list(mine)) for subject, mine in groupby(reports, key=lambda report: report.subject)],
+            tags=["good", "warning", "bad"],
+        )
     )
 
 
@@ -127,24 +179,8 @@ def _day(store: FactStore) -> str:
     return f"最新の事実 (newest fact): {day}" if day else "まだ何も取り込まれていません (no facts yet)"
 
 
-def _summary(file: Path) -> list[str]:
-    heading = '<h2>台帳 <span class="lang" lang="en">ledger</span></h2>'
-    if not file.exists():
-        return [heading, "<p>年度の要約はまだありません (no summary yet: <code>make season</code> writes it)</p>"]
-    rows = [
-        f'<tr class="{"ok" if row["difference"] == 0 else "stop"}"><td>{escape(str(row["stage"]))}</td>'
-        + "".join(f'<td class="n">{row[side]:,}</td>' for side in ("left", "right", "difference"))
-        + "</tr>"
-        for row in json.loads(file.read_text(encoding="utf-8"))["ledger"]
-    ]
-    return [
-        heading,
-        '<p><a href="summary.json">summary.json</a></p>',
-        "<table><thead><tr><th>恒等式</th><th>左辺</th><th>右辺</th><th>差</th></tr></thead><tbody>",
-        *rows,
-        "</tbody></table>",
-    ]
-
-
-def _relative(target: Path, folder: Path) -> str:
-    return Path(os.path.relpath(target, folder)).as_posix()
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -16,11 +16,12 @@ from kakuninsho.facts.store import FactStore
 from kakuninsho.operations.forecasting import draw_card_expiry
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import Context, memory, run_models
+from kakuninsho.warehouse import Context, TransformError, memory, run_models
+from kakuninsho.warehouse.personal import Mart, described_marts
 
 log = logging.getLogger(__name__)
 
-
+DATABASE = "analytics.duckdb"
 # What is pending belongs to the plan that is drafted from it, so publishing builds no pending model.
 MARTS_AND_ALL_ABOVE = ("+path:models/marts",)
 MARTS_AND_TABLES_ABOVE = ("+path:models/marts,path:models/intermediate", "path:models/marts")
@@ -100,38 +101,76 @@ def _published(settings: Settings) -> dict[str, str]:
 
 
 def export(data: Path) -> int:
-    """Copy the marts to `<data>/published/analytics.duckdb`, and Parquet beside it. Returns the number of marts."""
-    folder = data / "published"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Copy the marts for analysts, and those with personal columns once more, in full, for the few who may.
+
+    `<data>/published/` gets `analytics.duckdb` and Parquet without what `meta` marks as personal;
+    `<data>/restricted/` gets the marts that have such columns, and nothing else. Each copy is replaced in one step.
+    A table that no model describes any more is in neither. Returns the number of marts in the copy for analysts.
+
+    Raises:
+        TransformError: a mart has a column that its description does not name, so nobody has said whether it is
+            personal.
+    """
     staging = data / "tmp" / "published"
     shutil.rmtree(staging, ignore_errors=True)
-    (staging / "parquet").mkdir(parents=True)
     connection = memory(spill=data / "tmp" / "duckdb", keep_order=False)
     try:
         connection.execute(f"attach '{data / 'warehouse.duckdb'}' as warehouse (read_only)")
-        connection.execute(f"attach '{staging / 'analytics.duckdb'}' as analytics")
-        connection.execute("create schema analytics.marts")
-        marts = _marts(connection)
-        for mart in marts:
-            connection.execute(f"create table analytics.marts.{mart} as from warehouse.marts.{mart}")
-            connection.execute(
-                f"copy (from warehouse.marts.{mart}) to '{staging / 'parquet' / mart}.parquet' (compression zstd)"
-            )
+        marts = _marts(connection, data)
+        opened = {mart.name: mart.open_columns for mart in marts if mart.open_columns}
+        _write_copy(connection, staging / "published", opened)
+        _write_copy(
+            connection, staging / "restricted", {mart.name: mart.columns for mart in marts if mart.is_restricted}
+        )
     finally:
         connection.close()
-    (staging / "analytics.duckdb").replace(folder / "analytics.duckdb")
-    previous = data / "tmp" / "published-before"
-    shutil.rmtree(previous, ignore_errors=True)
+    for copy in ("restricted", "published"):
+        _replace(staging / copy, data / copy, data / "tmp" / f"{copy}-before")
+    return len(opened)
+
+
+def _write_copy(connection: duckdb.DuckDBPyConnection, folder: Path, tables: dict[str, tuple[str, ...]]) -> None:
+    """Write tables of the warehouse, by name and columns, as a database and as Parquet."""
+    (folder / "parquet").mkdir(parents=True)
+    connection.execute(f"attach '{folder / DATABASE}' as analytics")
+    connection.execute("create schema analytics.marts")
+    for name, columns in tables.items():
+        listed = ", ".join(f'"{column}"' for column in columns)
+        query = f"select {listed} from warehouse.marts.{name}"
+        connection.execute(f"create table analytics.marts.{name} as {query}")
+        connection.execute(f"copy ({query}) to '{folder / 'parquet' / name}.parquet' (compression zstd)")
+    connection.execute("detach analytics")
+
+
+def _replace(staged: Path, folder: Path, before: Path) -> None:
+    """Put a new copy in the place of the one before. Nobody but the owner may read any of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for file in (staged / DATABASE, *(staged / "parquet").iterdir()):
+        file.chmod(0o600)
+    (staged / DATABASE).replace(folder / DATABASE)
+    shutil.rmtree(before, ignore_errors=True)
     if (folder / "parquet").exists():
-        (folder / "parquet").rename(previous)
-    (staging / "parquet").rename(folder / "parquet")
-    shutil.rmtree(previous, ignore_errors=True)
-    return len(marts)
+        (folder / "parquet").rename(before)
+    (staged / "parquet").rename(folder / "parquet")
+    shutil.rmtree(before, ignore_errors=True)
 
 
-def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def _marts(connection: duckdb.DuckDBPyConnection, data: Path) -> list[Mart]:
+    """The marts that the warehouse holds and the project describes, by name."""
     query = """
-        select table_name from information_schema.tables
-        where table_catalog = 'warehouse' and table_schema = 'marts' order by table_name
+        select table_name, list(column_name order by ordinal_position) from information_schema.columns
+        where table_catalog = 'warehouse' and table_schema = 'marts' group by table_name order by table_name
     """
-    return [str(row[0]) for row in connection.execute(query).fetchall()]
+    described, found = described_marts(data), []
+    for name, columns in connection.execute(query).fetchall():
+        if name not in described:
+            log.warning("no model describes marts.%s any more: it is not published", name)
+            continue
+        if unknown := sorted(set(columns) - set(described[name].columns)):
+            raise TransformError(
+                f"mart {name} has columns that its description does not name ({', '.join(unknown)}), so nobody has "
+                "said whether they are personal; describe them and publish again. Nothing was published"
+            )
+        found.append(described[name])
+    return found

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from kakuninsho.paths import PLUGINS
 from kakuninsho.replay.installation import InstallationError, airflow_environment
 from kakuninsho.server import outside
 from kakuninsho.server.people import simple_users, write_private
@@ -66,6 +67,7 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__INSTANCE_NAME": title,
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS),  # the campaign page
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

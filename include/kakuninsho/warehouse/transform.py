@@ -98,6 +98,17 @@ def call_dbt(data: Path, arguments: list[str], *, write_artifacts: bool = False)
     return results
 
 
+def project_manifest(data: Path) -> Any:
+    """dbt's parsed project: every model with its columns, descriptions and `meta`.
+
+    Raises:
+        TransformError: the project cannot be read.
+    """
+    os.environ["KAKUNINSHO_DATA"] = str(data)
+    os.environ["DO_NOT_TRACK"] = "1"
+    return _manifest(data)
+
+
 _MANIFESTS: dict[tuple[Path, str], Any] = {}
 
 
@@ -105,7 +116,7 @@ def _manifest(data: Path) -> Any:
     """The parsed project, read once per process, data folder and state of the project's files."""
     from dbt.cli.main import dbtRunner
 
-    key = (data, _project_hash())
+    key = (data, project_hash())
     if key not in _MANIFESTS:
         outcome = dbtRunner().invoke(["parse", *_flags(data)])
         if not outcome.success:
@@ -137,7 +148,7 @@ def _close() -> None:
 def _ensure_staging(data: Path) -> None:
     mark = data / "dbt" / "staging.sha256"
     # The views name their files by absolute path, so a folder that was moved needs them anew.
-    digest = f"{_project_hash()} {data}"
+    digest = f"{project_hash()} {data}"
     current = mark.read_text(encoding="utf-8") if mark.is_file() and (data / "warehouse.duckdb").is_file() else ""
     if current != digest:
         call_dbt(data, ["seed"])
@@ -146,7 +157,7 @@ def _ensure_staging(data: Path) -> None:
         mark.write_text(digest, encoding="utf-8")
 
 
-def _project_hash() -> str:
+def project_hash() -> str:
     """A hash of names, sizes and times of the project's files: which state of the models a warehouse was built by."""
     digest = hashlib.sha256()
     for path in sorted(DBT_PROJECT.rglob("*")):

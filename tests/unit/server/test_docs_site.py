@@ -45,7 +45,7 @@ def test_links_lead_to_files_also_after_the_folder_is_copied(tmp_path: Path) -> 
         json.dumps({"ledger": [{"stage": "1_register", "left": 1000, "right": 999, "difference": 1}]}),
         encoding="utf-8",
     )
-    page = render(settings, find_reports(published / "validations"), published / "docs")
+    page = render(settings, find_reports(published / "validations"), "campaign.html")
     assert 'href="../validations/as_of=2025-04-30/inbound/clean.html"' in page
     assert 'href="summary.json"' in page
     assert '<tr class="stop"><td>1_register</td><td class="n">1,000</td>' in page
@@ -54,6 +54,6 @@ def test_links_lead_to_files_also_after_the_folder_is_copied(tmp_path: Path) -> 
 def test_page_before_anything_happened_says_so(tmp_path: Path) -> None:
     settings = replace(Settings.from_environment(), data=tmp_path)
     settings.store.initialise()
-    page = render(settings, [], tmp_path / "published" / "docs")
+    page = render(settings, [], "campaign.html")
     assert "まだ何も取り込まれていません" in page
     assert "まだありません" in page
