@@ -55,11 +55,29 @@ freed as (
 held_pulls as (
     select
         pulls.member_key,
-        max(pulls.received_on) as held_on
+        max(pulls.received_on) as held_on,
+        coalesce(
+            arg_max(pulls.outcome_reason_code, pulls.received_on) = 'address_protected', false
+        ) as is_held_for_protection
     from pulls
     inner join plans on pulls.plan_id = plans.plan_id
     where not plans.is_voided and pulls.outcome = 'held'
     group by pulls.member_key
+),
+
+-- Who was pulled for protection takes two people and a recorded delivery place, all of it after the pull.
+protection_released as (
+    select held_pulls.member_key
+    from held_pulls
+    inner join decisions
+        on
+            {{ household_of_member('held_pulls.member_key') }} = {{ household_of_member('decisions.member_key') }}
+            and held_pulls.held_on < decisions.received_on
+    where held_pulls.is_held_for_protection
+    group by held_pulls.member_key
+    having
+        count(distinct decisions.decided_by) filter (where decisions.decision = 'release') >= 2
+        and bool_or(decisions.decision = 'correct_address')
 ),
 
 earlier_certificates as (
@@ -83,9 +101,14 @@ final as (
     from freed
     left join earlier_certificates on freed.member_key = earlier_certificates.member_key
     left join held_pulls on freed.member_key = held_pulls.member_key
+    left join protection_released on freed.member_key = protection_released.member_key
     where
         not coalesce(earlier_certificates.was_frozen, false)
-        or (not earlier_certificates.has_live and freed.decided_on > held_pulls.held_on)
+        or (
+            not earlier_certificates.has_live
+            and freed.decided_on > held_pulls.held_on
+            and (not held_pulls.is_held_for_protection or protection_released.member_key is not null)
+        )
 )
 
 select * from final
