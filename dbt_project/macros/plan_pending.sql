@@ -67,7 +67,8 @@
         {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
         {{ substituted('addresses.address') }} as address,
         {{ substituted('addresses.building') }} as building,
-        placed.supersedes_certificate_id
+        placed.supersedes_certificate_id,
+        {{ old_card_duty('least(members.lost_on, insured.lost_on)', campaign='placed') }} as old_card_duty
     from placed
     inner join members on placed.member_key = members.member_key
     inner join members as insured on placed.insured_key = insured.member_key

@@ -141,6 +141,10 @@ def _piece(connection: duckdb.DuckDBPyConnection, number: str, kind: str) -> Row
         )
         piece["packets"] = [_envelope(connection, packet) for packet in packets]
         piece["certificate_count"] = record["certificate_count"]
+        piece["notice"] = record["notice"]
+        leaving = set(record["old_card_packets"].split())
+        for packet in piece["packets"]:
+            packet["has_old_card_to_return"] = packet["control_number"] in leaving
         return piece
     lines = _rows(
         connection, f"select * from N where control_number = '{number}' order by file_line limit {MAX_LIST_LINES}"

@@ -199,6 +199,10 @@ PLANS: dict[str, Columns] = {
         # Of a packet that lies in an employer's bundle: the bundle's control number. A packet is no piece of the lot:
         # it has its own number, the position of its bundle, and no weight or postage.
         "bundle_id": "VARCHAR",
+        # Of a bundle: the sentence about old cards (従来の保険証) on its cover letter, and the packets in it with somebody
+        # who is known to leave before old cards end, as control numbers with a blank between; null when there is none.
+        "notice": "VARCHAR",
+        "old_card_packets": "VARCHAR",
     },
     "certificates": {
         **_PLAN,

@@ -19,6 +19,7 @@ from kakuninsho.campaign import Campaign, add_business_days
 from kakuninsho.facts.schemas import PLANS, Columns
 from kakuninsho.facts.store import FactStore, write_empty
 from kakuninsho.plans.control_numbers import control_number_sql, highest_sequence
+from kakuninsho.plans.cover_letters import old_card_notice
 from kakuninsho.warehouse import warehouse
 
 
@@ -79,6 +80,7 @@ def draft_plan(store: FactStore, campaign: Campaign, request: PlanRequest) -> Dr
         _stamp(connection, campaign, request, base)
         _PENDING[request.kind](connection, campaign, request)
         _number_pieces(connection, campaign)
+        _note_bundles(connection, campaign, request)
         written = _export(connection, path, request)
     totals = {**written, "highest_sequence_before": base}
     (path / "draft.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
@@ -379,6 +381,57 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
     )
 
 
+def _note_bundles(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: PlanRequest) -> None:
+    """What the cover letter of each bundle says of old cards, and the packets whose card must come back.
+
+    A bundle sent again says what it said; packets that got new numbers are not named a second time.
+    """
+    connection.execute(
+        """create temp table bundle_notices (
+            lot_kind varchar, posting_date date, employer_key bigint, notice varchar, old_card_packets varchar)"""
+    )
+    if request.kind == "resend":
+        connection.execute(
+            """
+            insert into bundle_notices
+            select pieces.lot_kind, pieces.posting_date, pieces.employer_key, before.notice,
+                case when before.plan_id like 'follow-up-%' then before.old_card_packets end
+            from pieces join staging.stg_plans__envelopes as before
+                on before.envelope_id = pieces.replaces_envelope_id
+            where pieces.lot_kind = 'employer' and pieces.household_key is null
+            """
+        )
+        return
+    leaving = {
+        "follow_up": """
+            select employer_key, envelope_id as packet from pending_follow_ups
+            where outcome = 'employer_bundle' and old_card_duty = 'return_to_employer'""",
+        "request": f"""
+            select employer_key, {control_number_sql("sequence")} as packet
+            from pending
+            join numbered_packets using (
+                lot_kind, prefecture, posting_date, lot_number, household_key, employer_key, position)
+            where old_card_duty = 'return_to_employer'""",
+    }.get(request.kind)
+    if leaving is None:
+        return
+    days = connection.execute("select distinct posting_date from numbered where lot_kind = 'employer'").fetchall()
+    for (day,) in days:
+        connection.execute(
+            f"""
+            insert into bundle_notices
+            select lot_kind, posting_date, employer_key, '{old_card_notice(day, campaign.parameters)}', packets
+            from numbered
+            left join (
+                select employer_key, string_agg(distinct packet, ' ' order by packet) as packets
+                from ({leaving}) as leaving
+                group by employer_key
+            ) as told using (employer_key)
+            where lot_kind = 'employer' and household_key is null and posting_date = date '{day}'
+            """
+        )
+
+
 def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> dict[str, int | None]:
     """Write every table of a plan; a table that this kind of plan does not have gets no row."""
     number = control_number_sql("sequence")
@@ -400,8 +453,9 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
                 household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,
                 posting_date, wave_key, prefecture, addressee_name, postal_code, address, building, weight_g,
                 postage(weight_g) as postage_yen,
-                {"replaces_envelope_id" if is_resend else "null"} as replaces_envelope_id, null as bundle_id
-            from numbered cross join stamp
+                {"replaces_envelope_id" if is_resend else "null"} as replaces_envelope_id, null as bundle_id,
+                bundle_notices.notice, bundle_notices.old_card_packets
+            from numbered cross join stamp left join bundle_notices using (lot_kind, employer_key, posting_date)
             union all by name
             select plan_id, received_on, {number} as envelope_id, sequence, lot_id, lot_kind, position_in_lot,
                 household_key, employer_key, position, envelopes_in_household, is_additional, certificate_count,

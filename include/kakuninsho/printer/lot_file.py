@@ -212,7 +212,7 @@ _CERTIFICATE_COLUMNS = """control_number varchar, position_in_lot bigint, place 
     qualified_on date, issued_on date, valid_until date, prefecture bigint"""
 _BUNDLE_COLUMNS = """control_number varchar, position_in_lot bigint, employer_name varchar, postal_code varchar,
     address varchar, building varchar, packet_count bigint, certificate_count bigint, weight_g decimal(18, 1),
-    postage_yen bigint"""
+    postage_yen bigint, notice varchar, old_card_packets varchar"""
 _LIST_COLUMNS = """control_number varchar, position_in_lot bigint, is_sample boolean, symbol varchar,
     employer_name varchar, postal_code varchar, address varchar, building varchar, line_count bigint,
     weight_g decimal(18, 1), postage_yen bigint"""
@@ -314,7 +314,7 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, plans_glob: str,
 
         create or replace temp table packet_originals as
         select packet_numbers.envelope_id as packet_id, envelopes.*
-        from read_parquet('{plans_glob}/envelopes.parquet') as envelopes
+        from read_parquet('{plans_glob}/envelopes.parquet', union_by_name = true) as envelopes
         join packet_numbers on packet_numbers.original_id = envelopes.envelope_id"""
     )
     connection.execute(
@@ -322,7 +322,7 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, plans_glob: str,
         select envelope_id, position_in_lot, addressee_name, postal_code, address, building,
             (select count(distinct packets.envelope_id) from packet_certificates as packets
                 where packets.bundle_id = lot_rows.envelope_id),
-            certificate_count, weight_g, postage_yen
+            certificate_count, weight_g, postage_yen, notice, old_card_packets
         from lot_rows where household_key is null and lot_kind = 'employer'"""
     )
     connection.execute(
@@ -524,6 +524,13 @@ def _check_totals(connection: duckdb.DuckDBPyConnection, lot: _Lot, totals: _Tot
             where found.packets is distinct from lot_bundles.packet_count
                 or found.certificates is distinct from lot_bundles.certificate_count""",
         "lists without a line": "select count(*) from lot_lists where line_count = 0",
+        "packets with an old card to return that are not in their bundle": """
+            select count(*) from (
+                select control_number, unnest(string_split(old_card_packets, ' ')) as packet from lot_bundles
+                where old_card_packets is not null
+            ) as told
+            anti join lot_envelopes on lot_envelopes.control_number = told.packet
+                and lot_envelopes.bundle_control_number = told.control_number""",
         "positions given twice or left out": """
             select count(*) from (
                 select position_in_lot from lot_envelopes where bundle_control_number = '' union all
@@ -569,7 +576,7 @@ _COLUMNS = {
     "lot_lists": _LIST_COLUMNS,
     "lot_lines": _LINE_COLUMNS,
 }
-_MAY_BE_EMPTY = {"building"}
+_MAY_BE_EMPTY = {"building", "notice", "old_card_packets"}
 
 
 def _any_missing(columns: str) -> str:
@@ -587,6 +594,7 @@ _TEXTS = [
     ("lot_bundles", "employer_name", "B"),
     ("lot_bundles", "address", "B"),
     ("lot_bundles", "building", "B"),
+    ("lot_bundles", "notice", "B"),
     ("lot_lists", "employer_name", "L"),
     ("lot_lists", "address", "L"),
     ("lot_lists", "building", "L"),
@@ -650,6 +658,7 @@ def _record_queries(lot: _Lot) -> dict[str, str]:
     bundle = _quoted(
         "'B'", "control_number", "position_in_lot", _text("employer_name"), "postal_code", _text("address"),
         _optional("building"), "packet_count", "certificate_count", "'60:1 61:1'", "weight_g", "postage_yen",
+        _optional("notice"), "coalesce(old_card_packets, '')",
     )  # fmt: skip
     employer_list = _quoted(
         "'L'", "control_number", "position_in_lot", _flag("is_sample"), "symbol", _text("employer_name"),

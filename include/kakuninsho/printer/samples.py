@@ -147,6 +147,12 @@ EMPLOYER_PLACE = {
     "postal_code": "9100005",
     "address": "福井県福井市大手3丁目1",
 }
+# The man of the second envelope is known to leave before old cards end.
+NOTICE = {
+    "notice": "令和7年12月1日までに資格を喪失される方の従来の保険証は、事業所で回収し返却してください。"
+    "令和7年12月2日以後に喪失される方の従来の保険証は、ご本人が破棄できます。",
+    "old_card_packets": control_number(4),
+}
 
 
 def follow_up_plan(store: FactStore) -> Fact:
@@ -167,7 +173,7 @@ def follow_up_plan(store: FactStore) -> Fact:
     tables = {
         "plan": [{"plan_kind": "follow_up"}],
         "lots": [lot_row(BUNDLE_LOT, "employer", BUNDLED, 25, totals)],
-        "envelopes": [bundle | EMPLOYER_PLACE],
+        "envelopes": [bundle | EMPLOYER_PLACE | NOTICE],
         "seed_pieces": seed_rows(BUNDLE_LOT, 25),
         "follow_ups": follow_ups,
     }

@@ -34,7 +34,7 @@ RECORDS: dict[str, str] = {
     " insurer_number:digits=8 insurer_name:text=60 relationship:code=insured|dependent",
     "B": "record_type:code=B control_number:digits=11 position_in_lot:integer employer_name:text=80"
     " postal_code:digits=7 address:text=120 building:text=80? packet_count:integer certificate_count:integer"
-    " enclosures:counts weight_g:decimal postage_yen:integer",
+    " enclosures:counts weight_g:decimal postage_yen:integer notice:text=240? old_card_packets:numbers?",
     "L": "record_type:code=L control_number:digits=11 position_in_lot:integer is_sample:flag symbol:digits=7-8"
     " employer_name:text=80 postal_code:digits=7 address:text=120 building:text=80? line_count:integer"
     " enclosures:counts weight_g:decimal postage_yen:integer",
@@ -92,6 +92,7 @@ _PLAIN = {
     "date": r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])",
     "flag": r"[01]",
     "sha256": r"[0-9a-f]{64}",
+    "numbers": r"[0-9]{11}(?: [0-9]{11})*",
     "counts": r"(?:[0-9]{2}:[1-9][0-9]{0,11}(?: [0-9]{2}:[1-9][0-9]{0,11})*)?",
 }
 

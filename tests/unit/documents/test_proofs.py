@@ -110,6 +110,8 @@ def test_bundle_shows_its_packets_and_a_list_its_lines_without_more_than_the_nam
     sample, bundle = proof_data(SAMPLES / NAMES["employer"])["pieces"]
     assert sample["is_sample"]
     assert [packet["control_number"] for packet in bundle["packets"]] == ["00000000389", "00000000486"]
+    assert bundle["notice"].startswith("令和7年12月1日までに")
+    assert [packet["has_old_card_to_return"] for packet in bundle["packets"]] == [False, True]
     _, employer_list = proof_data(SAMPLES / NAMES["employer_list"])["pieces"]
     assert [line["line_number"] for line in employer_list["lines"]] == ["1", "2", "3"]
     assert set(employer_list["lines"][0]) == {"line_number", "number", "suffix", "name"}

@@ -216,6 +216,30 @@ def test_bundle_whose_originals_are_not_found_is_not_written(store, out):
         write_lot(plan, BUNDLE_LOT, CAMPAIGN, out)
 
 
+def globs(store):
+    """Where the facts beside a spoilt plan lie."""
+    return {
+        "plans_glob": str(store.root / "plans" / "*"),
+        "reports_glob": str(store.root / "feeds" / "piece_reports" / "*" / "rows.parquet"),
+    }
+
+
+def test_packet_with_an_old_card_to_return_must_lie_in_its_bundle(store, out, tmp_path):
+    samples.home_plan(store)
+    elsewhere = control_number(5)
+    plan = spoilt(samples.follow_up_plan(store), tmp_path, "envelopes", set_on(0, old_card_packets=elsewhere))
+    with pytest.raises(LotFileError, match="1 packets with an old card to return that are not in their bundle"):
+        write_lot(plan, BUNDLE_LOT, CAMPAIGN, out, **globs(store))
+
+
+def test_bundle_without_a_notice_has_empty_fields(store, out, tmp_path):
+    samples.home_plan(store)
+    plan = spoilt(samples.follow_up_plan(store), tmp_path, "envelopes", set_on(0, notice=None, old_card_packets=None))
+    clear = write_lot(plan, BUNDLE_LOT, CAMPAIGN, out, **globs(store))
+    (bundle,) = [line for line in clear.path.read_bytes().decode("cp932").split("\r\n") if line.startswith('"B"')]
+    assert bundle.endswith(',"390","",""')
+
+
 def test_employer_list_holds_number_suffix_and_name_only(store, out):
     rows = records(write_lot(samples.list_plan(store), LIST_LOT, CAMPAIGN, out))
     assert [row for row in rows if row[0] == "N"][-3:] == [

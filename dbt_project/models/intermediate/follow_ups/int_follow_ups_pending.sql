@@ -81,7 +81,8 @@ judged as (
             -- A bundle needs a name and an address that can be printed.
             when employers.reason_code is not null then 'employer_unreachable'
         end as desk_reason_code,
-        {{ employer_of_household('due.household_key') }} as employer_key
+        {{ employer_of_household('due.household_key') }} as employer_key,
+        {{ old_card_duty('least(members.lost_on, insured.lost_on)') }} as old_card_duty
     from due
     cross join campaign
     inner join certificates on due.envelope_id = certificates.envelope_id
@@ -148,7 +149,8 @@ final as (
         placed.outcome,
         placed.reason_code,
         case when placed.outcome = 'employer_bundle' then placed.employer_key end as employer_key,
-        placed.prefecture
+        placed.prefecture,
+        placed.old_card_duty
     from placed
     inner join envelope_outcomes on placed.envelope_id = envelope_outcomes.envelope_id
 )

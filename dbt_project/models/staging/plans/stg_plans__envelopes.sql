@@ -31,7 +31,9 @@ final as (
         weight_g,
         postage_yen,
         replaces_envelope_id,
-        bundle_id
+        bundle_id,
+        notice,
+        old_card_packets
     from source
     where received_on <= (select run_context.as_of from run_context)
 )
