@@ -79,7 +79,7 @@ def stop(root: Path) -> None:
     ask(root, {"stop": {}}, timeout=60)
 
 
-def wait_until_ready(root: Path, *, seconds: float = 20) -> dict[str, Any]:
+def wait_until_ready(root: Path, *, seconds: float = 120) -> dict[str, Any]:
     """Wait until a sandbox that was just started answers; returns its status.
 
     Raises:
