@@ -6,7 +6,7 @@
 |---|---|
 | 何を (what) | marts の全表 |
 | どこから (from) | `<data>/facts/` |
-| どこへ (to) | `<data>/published/analytics.duckdb` と Parquet。新しい警報と解消は `<data>/alerts/` と通知先へ一度だけ |
+| どこへ (to) | `<data>/published/analytics.duckdb` と Parquet (個人の列を除く)、`<data>/restricted/` (個人の列を含む表だけ)。新しい警報と解消は `<data>/alerts/` と通知先へ一度だけ |
 | いつ (when) | 何かが取り込まれた・送られた後 (asset) |
 
 ### 困ったとき (triage)
@@ -41,6 +41,7 @@ from kakuninsho.orchestration import (
 def publish_for_analysts() -> None:
     @task(task_display_name="全モデルの作成と公開", pool=POOL)
     def publish() -> str:
+        from kakuninsho import docs_site
         from kakuninsho.operations import dry_runs, publishing
 
         day = publishing.newest_fact_on(settings().store)
@@ -48,6 +49,7 @@ def publish_for_analysts() -> None:
             skip("まだ何も取り込まれていません (no facts yet)")
         end_dry_run(lambda: dry_runs.publication(settings(), day))
         decide(lambda: publishing.publish(settings(), day))
+        decide(lambda: docs_site.refresh_dbt_docs(settings()))
         return day.isoformat()
 
     publish() >> announce_alerts()

@@ -57,7 +57,7 @@ class CampaignPagePlugin(AirflowPlugin):
     fastapi_apps: ClassVar[list[Any]] = [{"app": CampaignPage(), "url_prefix": URL_PREFIX, "name": "一括交付の状況"}]
     external_views: ClassVar[list[Any]] = [
         {
-            "name": "一括交付の状況",
+            "name": "交付状況",  # as wide as the menu is
             "href": f"{URL_PREFIX}/",
             "destination": "nav",
             "url_route": "campaign",
