@@ -35,6 +35,32 @@ able_at_snapshot as (
     where need is null or (need = 'certificate_in_grace' and not campaign.mail_in_grace)
 ),
 
+-- Who joined after it, as far as the newest card row tells: able when the membership was decided.
+members_joined as (
+    select
+        members.member_key,
+        members.decided_on,
+        campaign.mail_in_grace
+    from members
+    cross join campaign
+    where members.decided_on > campaign.snapshot_as_of
+),
+
+able_when_joined as (
+    select
+        members_joined.member_key,
+        {{ card_need('members_joined.decided_on') }} as need
+    from members_joined
+    inner join cards on members_joined.member_key = cards.member_key
+    where need is null or (need = 'certificate_in_grace' and not members_joined.mail_in_grace)
+),
+
+able_before as (
+    select member_key from able_at_snapshot
+    union
+    select member_key from able_when_joined
+),
+
 -- A card row that is gone is no card; that it was rejected is judged later, with everything else of the person.
 unable_now as (
     select
@@ -42,7 +68,7 @@ unable_now as (
         {{ card_need('run_context.judged_for') }} as need
     from members
     cross join run_context
-    semi join able_at_snapshot on members.member_key = able_at_snapshot.member_key
+    semi join able_before on members.member_key = able_before.member_key
     left join cards on members.member_key = cards.member_key
     where need <> 'certificate_in_grace'
 ),

@@ -117,6 +117,12 @@ rejected_cards as (
     where file = 'my_number_cards' and row_key is not null
 ),
 
+rejected_rows as (
+    select distinct row_key as member_key
+    from rejects
+    where file = 'members' and row_key is not null
+),
+
 -- What a person decided after the need arose; older decisions were about something else.
 decided_by_person as (
     select
@@ -138,6 +144,9 @@ gathered as (
     select
         candidates.*,
         members.member_key is null as is_missing,
+        -- Nothing is known of them yet: the register is older than the form, or the row waits for its correction.
+        coalesce(run_context.newest_register_as_of < candidates.needed_on, false)
+        or rejected_rows.member_key is not null as is_not_known_yet,
         insured.member_key is null as has_no_insured,
         least(members.lost_on, insured.lost_on) as lost_on,
         least({{ birthday_75('members.birth_date') }}, {{ birthday_75('insured.birth_date') }}) as late_stage_care_on,
@@ -179,6 +188,7 @@ gathered as (
     left join addresses on candidates.household_key = addresses.household_key
     left join cards on candidates.member_key = cards.member_key
     left join rejected_cards on candidates.member_key = rejected_cards.member_key
+    left join rejected_rows on candidates.member_key = rejected_rows.member_key
     left join employers on {{ employer_of_household('candidates.household_key') }} = employers.employer_key
     left join live_certificates on candidates.member_key = live_certificates.member_key
     left join decided_by_person
@@ -192,6 +202,7 @@ with_reason as (
     select
         *,
         case
+            when is_missing and is_not_known_yet then 'row_missing'
             when is_missing then 'not_a_member'
             when lost_on <= judged_for then 'membership_lost'
             when late_stage_care_on <= judged_for then 'reached_75'
@@ -222,6 +233,7 @@ with_outcome as (
             when reason_code is null then 'issue'
             when
                 reason_code in (
+                    'row_missing',
                     'address_protected',
                     'household_without_insured',
                     'card_record_rejected',
