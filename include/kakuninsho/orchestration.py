@@ -47,6 +47,7 @@ class Tag(StrEnum):
     REPORTING = "集計・公開"
     UPKEEP = "保守"
     PLAY = "練習"
+    CASES = "個別の事案"
 
 
 def alert_channels() -> list[Any]:
@@ -299,6 +300,7 @@ def decide(work: Callable[[], Any]) -> Any:
     """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
     from kakuninsho.feeds import FeedError
     from kakuninsho.gates import GateError
+    from kakuninsho.messages import TwoLanguageError
     from kakuninsho.operations.answers import AnswersRefusedError
     from kakuninsho.operations.closing import SeasonOpenError
     from kakuninsho.plans.approvals import ApprovalError
@@ -320,14 +322,16 @@ def decide(work: Callable[[], Any]) -> Any:
         SeasonOpenError,
         TransferConflictError,
         TransformError,
+        TwoLanguageError,
     )
     try:
         return work()
     except final as error:
-        log.error("%s", error)
+        told = getattr(error, "ja", None) or str(error)
+        log.error("%s", told)
         (settings().data / "runs").mkdir(parents=True, exist_ok=True)
-        (settings().data / "runs" / "last_refusal.txt").write_text(f"{error}\n", encoding="utf-8")
-        raise AirflowFailException(str(error)) from None
+        (settings().data / "runs" / "last_refusal.txt").write_text(f"{told}\n", encoding="utf-8")
+        raise AirflowFailException(told) from None
 
 
 def printer_target() -> Any:
@@ -659,3 +663,114 @@ class StartRun(TriggerDagRunOperator):
                     "ここで止めます。原因を直してやり直してから、同じ日付で実行してください"
                 )
         super().execute(context)
+
+
+# --- single cases ---------------------------------------------------------------------------------------------
+
+
+def case_arguments(
+    dag_id: str, display_name: str, tags: list[Tag], params: dict[str, Param], *, at_once: int = 1
+) -> dict[str, Any]:
+    """What a DAG on single cases has: no calendar, a form of its own, and no alert where a form is refused."""
+    arguments = dag_arguments(dag_id, display_name, tags, schedule=None)
+    quiet = {name: value for name, value in DEFAULT_ARGUMENTS.items() if name != "on_failure_callback"}
+    return arguments | {"params": params, "default_args": quiet, "max_active_runs": at_once}
+
+
+def decision_form() -> dict[str, Param]:
+    """The form of a decision on a held case or a stopped branch."""
+    from kakuninsho.operations import case_forms
+
+    return form(
+        subject=Param(**case_forms.subject_field()),
+        decision=Param(**case_forms.decision_field()),
+        reason=Param(None, **case_forms.reason_field()),
+    )
+
+
+def explanation_form() -> dict[str, Param]:
+    """The form of an explanation: only whom. It stands for no day and changes nothing."""
+    from kakuninsho.operations import case_forms
+
+    return {"person": Param(**case_forms.person_field())}
+
+
+def asking_user() -> str:
+    """The user of the page who started this run; nothing when nobody is known to have."""
+    return str(getattr(get_current_context()["dag_run"], "triggering_user_name", None) or "")
+
+
+def case_decision(on: date) -> Callable[[], Any]:
+    """What the form asks to record. Its subject is read from the form by each task and passed by none."""
+    from kakuninsho.operations.deciding import read_wish
+
+    subject, decision, reason = chosen("subject") or "", chosen("decision") or "", chosen("reason")
+    return lambda: read_wish(settings(), subject, decision, on, reason)
+
+
+def check_case(on: date) -> dict[str, Any]:
+    """Check what the form asks to record; returns it without anything personal. A dry run ends here."""
+    from dataclasses import asdict
+
+    from kakuninsho.messages import in_japanese
+    from kakuninsho.operations.deciding import check_decision, known_user
+
+    wish, first = case_decision(on), decide(lambda: known_user(asking_user()))
+    with in_japanese():
+        checked: dict[str, Any] = asdict(decide(lambda: check_decision(settings(), wish())))
+    log.info("整理番号 %s: %s%s", checked["case"], checked["decision"], " (二人目が要る)" * checked["needs_second"])
+    for warning in checked["warnings"]:
+        log.warning("%s", warning)
+    if is_dry_run():
+        skip("試行のためここで終わります。判断は記録していません (dry run)")
+    return {**checked, "first": first}
+
+
+class SecondPerson(PersonalApproval):
+    """Asks a second person, where the checked decision needs one; else passes by. The body says no more than a case."""
+
+    BODY = (
+        "{{% set c = ti.xcom_pull(task_ids='{0}') %}}"
+        "整理番号 **{{{{ c['case'] }}}}** の支援措置の保留を解きます (判断日 {{{{ c['on'] }}}})。\n\n"
+        "一人目: {{{{ c['first'] }}}}。**同じ人は二度答えられません。**\n\n"
+        "承認する前に、送付先を確かめた記録 (correct_address) と、`explain_person` の説明を見てください。\n\n"
+        "{{% for warning in c['warnings'] %}}- ⚠ {{{{ warning }}}}\n{{% endfor %}}"
+    )
+
+    def __init__(self, *, checked_by: str, **arguments: Any) -> None:
+        subject = "支援措置の保留を解く: 二人目の承認"
+        super().__init__(person=2, subject=subject, body=self.BODY.format(checked_by), **arguments)
+        self.checked_by = checked_by
+
+    def execute(self, context: Any) -> Any:
+        """Ask, or pass by."""
+        if not context["ti"].xcom_pull(task_ids=self.checked_by)["needs_second"]:
+            return {"chosen_options": [], "responded_by_user": {}, "auto": False}
+        return super().execute(context)
+
+    @staticmethod
+    def name_of(answer: dict[str, Any]) -> str | None:
+        """Who answered, by the name that the page knows them by."""
+        user = answer["responded_by_user"]
+        return str(user.get("name") or user.get("id") or "") or None
+
+    @staticmethod
+    def approved(answer: dict[str, Any]) -> bool:
+        """Whether the answer is yes."""
+        return bool(answer["chosen_options"] == [APPROVE])
+
+
+def explain_case() -> str:
+    """Write the explanation that the form asks for; returns and logs its path below the data folder, and no more."""
+    from kakuninsho.documents.explanation import write_report
+    from kakuninsho.messages import in_japanese
+    from kakuninsho.operations.explaining import explain
+    from kakuninsho.operations.work_list import find_member
+
+    person, today = chosen("person") or "", _own_day(get_current_context())
+    with in_japanese():
+        explanation = decide(lambda: explain(settings(), find_member(settings(), person)))
+    path = write_report(settings().data, explanation, asked_by=asking_user() or "-", asked_on=today)
+    told = str(path.relative_to(settings().data))
+    log.info("<data>/%s", told)
+    return told

@@ -27,6 +27,8 @@ DAG_IDS = {
     "close_season",
     "delete_expired_data",
 }
+# DAGs on single cases, started by hand.
+CASE_DAG_IDS = {"record_decision", "explain_person"}
 # Tasks that build or read the warehouse: each holds its only slot.
 WAREHOUSE_TASKS = {"draft_plan", "freeze_plan", "publish", "close"}
 MOST_LINES = 120
@@ -67,9 +69,22 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_bag_holds_exactly_the_twelve_dags(bag: dict[str, Any]) -> None:
+def test_bag_holds_exactly_the_twelve_dags_and_those_on_single_cases(bag: dict[str, Any]) -> None:
     assert bag["errors"] == []
-    assert set(bag["dags"]) == DAG_IDS
+    assert set(bag["dags"]) == DAG_IDS | CASE_DAG_IDS
+
+
+def test_forms_on_single_cases_have_no_field_for_a_name_or_an_address(bag: dict[str, Any]) -> None:
+    assert set(bag["dags"]["record_decision"]["params"]) == {"as_of", "dry_run", "subject", "decision", "reason"}
+    assert set(bag["dags"]["explain_person"]["params"]) == {"person"}
+
+
+@pytest.mark.parametrize("dag_id", sorted(CASE_DAG_IDS))
+def test_dags_on_single_cases_are_their_own_runbooks_and_have_no_calendar(bag: dict[str, Any], dag_id: str) -> None:
+    dag = bag["dags"][dag_id]
+    assert "### 困ったとき (triage)" in dag["doc"]
+    assert dag["events"] == []
+    assert all(task["name"] != task_id for task_id, task in dag["tasks"].items())
 
 
 def test_parsing_is_quick_and_loads_neither_dbt_nor_gates(bag: dict[str, Any]) -> None:
@@ -92,7 +107,7 @@ def test_each_dag_is_its_own_runbook(bag: dict[str, Any], dag_id: str) -> None:
         assert task["name"] != task_id
 
 
-@pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
+@pytest.mark.parametrize("dag_id", sorted(DAG_IDS | CASE_DAG_IDS))
 def test_tasks_that_use_the_warehouse_hold_its_slot(bag: dict[str, Any], dag_id: str) -> None:
     for task_id, task in bag["dags"][dag_id]["tasks"].items():
         assert task["pool"] == ("warehouse" if task_id in WAREHOUSE_TASKS else "default_pool")

@@ -23,7 +23,7 @@ from kakuninsho.campaign import load_branches
 from kakuninsho.facts.store import Fact
 from kakuninsho.feeds import FeedError, receive_feed
 from kakuninsho.feeds.contract import DECISIONS, EXCLUDE_REASONS, TABLES
-from kakuninsho.messages import TwoLanguageError
+from kakuninsho.messages import TwoLanguageError, t
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
@@ -34,22 +34,6 @@ from kakuninsho.warehouse import published
 RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = DECISIONS
 PROTECTED = "address_protected"
 PEOPLE_TO_RELEASE_PROTECTION = 2
-
-NAMES: dict[str, tuple[str, str]] = {
-    RELEASE: ("保留を解く (release)", "release"),
-    EXCLUDE: ("対象外とする (exclude)", "exclude"),
-    CORRECT_ADDRESS: ("住所を訂正し登録した (correct_address)", "correct_address"),
-    RESUME: ("停止中の支部を再開する (resume)", "resume"),
-}
-REASONS: dict[str, tuple[str, str]] = {
-    "not_entitled": ("交付の対象でない", "not entitled"),
-    "membership_ended": ("資格を喪失していた", "membership has ended"),
-    "declined": ("本人が希望しない", "the person declines"),
-    "unreachable": ("送付先を確かめられない", "no delivery place can be found"),
-    "served_at_branch": ("支部窓口で交付した", "served at the branch"),
-    "other_route": ("別の経路で交付する", "served by another route"),
-    "entered_in_error": ("登録の誤り", "entered in error"),
-}
 
 
 class DecisionError(TwoLanguageError):
@@ -145,6 +129,20 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, needs_second, False, tuple(warnings))
 
 
+def known_user(name: str) -> str:
+    """The name of who decides.
+
+    Raises:
+        DecisionError: nobody is known to.
+    """
+    if not name.strip():
+        raise DecisionError(
+            "判断した人が分かりません。画面に利用者として入り、そこから実行してください",
+            "nobody is known to have decided; log in to the page and start it from there",
+        )
+    return name.strip()
+
+
 def record_by(settings: Settings, wish: Decision, first: str, second: str | None, *, approved: bool) -> list[Fact]:
     """Record a decision in the name of one person, and of a second where two are needed.
 
@@ -159,12 +157,7 @@ def record_by(settings: Settings, wish: Decision, first: str, second: str | None
         DecisionError: nobody is known, one person twice, a refusal, or the case does not stand so any more.
     """
     checked = check_decision(settings, wish)
-    people = [first.strip()]
-    if not people[0]:
-        raise DecisionError(
-            "判断した人が分かりません。画面に利用者として入り、そこから実行してください",
-            "nobody is known to have decided; log in to the page and start it from there",
-        )
+    people = [known_user(first)]
     if checked.needs_second:
         if second is None or not second.strip() or not approved:
             raise DecisionError(
@@ -356,5 +349,10 @@ def _protected(settings: Settings, wish: Decision, recorded: list[dict[str, Any]
     insured = wish.member.packed // 100 * 100
     rows = [newest_row(settings, "members", key, wish.on) for key in (wish.member.packed, insured)]
     if any(row and row["protected"] for row in rows):
-        return ["最新の加入者データではまだ支援措置の対象です。外れるまで、解いても送られません"]
+        return [
+            t(
+                "最新の加入者データではまだ支援措置の対象です。外れるまで、解いても送られません",
+                "the newest register still has the protection: nothing is sent before it is lifted",
+            )
+        ]
     return []
