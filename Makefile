@@ -6,13 +6,15 @@ MEMBERS ?= 20000
 SEED ?= 2025
 DATA ?= var/season
 REGISTER ?=
+MEMORY ?= 8GB
+PEERS ?=
 READY := $(VENV)/.ready
 
 export KAKUNINSHO_DATA := $(DATA)
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup season test test-all lint up down docs bench format clean
+.PHONY: help setup season test test-all lint up down docs bench bench-page format clean
 
 help: ## この一覧 (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -51,8 +53,16 @@ down: $(READY) ## 止める
 docs: $(READY) ## dbt docs と検査報告を <data>/published/ に
 	$(BIN)/kakuninsho docs --data $(DATA)
 
-bench: $(READY) ## 全国規模の計測 (未実装)
-	$(BIN)/kakuninsho bench
+bench: $(READY) ## 全国規模の計測 (MEMBERS=39700000 MEMORY=8GB, 結果は benchmarks/results)
+	$(BIN)/kakuninsho bench $(if $(filter-out file,$(origin MEMBERS)),--members $(MEMBERS)) --seed $(SEED) --memory $(MEMORY) $(if $(PEERS),--peers)
+
+bench-page: $(READY) ## 計測結果から docs/national-scale.md を書く
+	$(BIN)/kakuninsho bench --page
+
+benchmarks/.venv: benchmarks/requirements.lock
+	$(PYTHON) -m venv $@
+	$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r benchmarks/requirements.lock
+	touch $@
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -82,16 +82,27 @@
 -#}
 {% macro comparable_address(address) -%}
     case
-        when regexp_matches({{ address }}, '[\s\p{Z}\p{M}\p{Ll}{{ other_width_from() }}Ａ-Ｚ{{ hyphens_class() }}]')
-            then
-                upper(
-                    regexp_replace(
-                        regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
-                        '[{{ hyphens_class() }}]', '-', 'g'
-                    )
+        when not regexp_matches({{ address }}, '[\s\p{Z}\p{M}\p{Ll}{{ other_width_from() }}Ａ-Ｚ{{ hyphens_class() }}]')
+            then {{ address }}
+        -- Nearly all that is left differs in digits, hyphens and spaces alone: one translation instead of five steps.
+        when regexp_full_match({{ address }}, '[{{ plain_address_class() }}]*')
+            then translate({{ address }}, '０１２３４５６７８９‐‑‒–—―−ー－ 　', '0123456789---------')
+        else
+            upper(
+                regexp_replace(
+                    regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
+                    '[{{ hyphens_class() }}]', '-', 'g'
                 )
-        else {{ address }}
+            )
     end
+{%- endmacro %}
+
+{#-
+    Inside of a class: characters of an address that stay as they are when it is compared, and digits, hyphens and
+    spaces of any width: no other Latin letter than capitals, no kana but full-width ones, no combining mark.
+-#}
+{% macro plain_address_class() -%}
+    0-9A-Z \x{3000}０-９ぁ-ゖァ-ヺ々〇\x{4E00}-\x{9FFF}{{ hyphens_class() }}\-
 {%- endmacro %}
 
 {#- Text with full-width Latin letters in ASCII. -#}

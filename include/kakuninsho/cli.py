@@ -428,11 +428,52 @@ def docs(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
         console.print(f"{page}", highlight=False, soft_wrap=True)
 
 
-@app.command(rich_help_panel=UPKEEP)
-def bench() -> None:
-    """全国規模の計測 (未実装) (the national benchmark: not built yet)."""
-    errors.print("bench is not built yet; README lists what is not. kakuninsho season prints seconds per phase")
-    raise typer.Exit(1)
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
+        "全国規模の計測: 工程ごとの時間・メモリ・ディスクと、最小の処理 (floor.sql) との比。",
+        "Measure the pipeline phase by phase on a national register, beside the least work there is (floor.sql).",
+    ),
+)
+def bench(
+    data: Annotated[Path, typer.Option("--data", help=t("作業フォルダ", "folder for registers and runs"))] = Path(
+        "var/bench"
+    ),
+    members: Members = 39_700_000,
+    seed: Seed = 2025,
+    memory: Annotated[str, typer.Option(help=t("使ってよいメモリ", "limit of all processes together"))] = "8GB",
+    register: Given = None,
+    results: Annotated[
+        Path | None, typer.Option(help=t("結果の JSON を書くフォルダ", "folder of the JSONs with figures"))
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help=t("実行結果のフォルダを残す", "keep the folder of the run"))
+    ] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help=t("pandas, polars, PySpark とも比べる", "pandas, polars, PySpark as well"))
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help=t("計測せず、説明書の頁だけを書く", "measure nothing, write the docs page"))
+    ] = False,
+) -> None:
+    """Measure the pipeline beside the floor."""
+    from kakuninsho.bench import commands
+
+    folder = results or commands.RESULTS
+    if page:
+        commands.write_page(folder, commands.PAGE, console)
+        return
+    commands.bench(
+        data.resolve(),
+        members=members,
+        seed=seed,
+        memory=memory,
+        register=register.resolve() if register else None,
+        results=folder,
+        keep=keep,
+        peers=peers,
+        console=console,
+    )
 
 
 @app.command(

@@ -58,6 +58,7 @@ class TwoLanguageError(ValueError):
 HEADLINES: dict[str, tuple[str, str]] = {
     "AcceptanceError": ("受入試験を続けられません", "The acceptance cannot go on"),
     "ApprovalError": ("承認として数えられません", "The approval does not count"),
+    "BenchError": ("計測できません", "Nothing is measured"),
     "CampaignError": ("年度の設定 (campaign) が正しくありません", "The campaign file does not hold together"),
     "ContractError": ("授受仕様に合いません", "Not as the contract has it"),
     "FactConflictError": ("事実はすでに取り込まれています", "The fact has landed already"),
@@ -68,6 +69,7 @@ HEADLINES: dict[str, tuple[str, str]] = {
     "InstallationError": ("準備ができません", "The installation cannot be set up"),
     "LotFileError": ("ロットのファイルに問題があります", "Something is wrong with a lot's file"),
     "PageError": ("画面 (Airflow) が応じません", "The page does not answer"),
+    "PartError": ("計測が途中で止まりました", "The measurement stopped"),
     "PlanError": ("計画を作れません", "The plan cannot be made"),
     "RebuildError": ("ロットを作り直せません", "The lot cannot be made again"),
     "RegisterDropError": ("加入者データを取り込めません", "A register drop is refused"),

@@ -69,6 +69,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same immutable bytes under a second name; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def write_empty(path: Path, columns: Columns) -> None:
     """Write a Parquet file of these columns without a row."""
     schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in columns.items()])

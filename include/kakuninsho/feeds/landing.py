@@ -12,13 +12,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kakuninsho.facts.schemas import FEEDS
-from kakuninsho.facts.store import Fact, FactConflictError, FactStore, sha256_of
+from kakuninsho.facts.store import Fact, FactConflictError, FactStore, link_or_copy, sha256_of
 from kakuninsho.feeds.contract import TABLES
 from kakuninsho.feeds.errors import FeedConflictError, FeedError
 from kakuninsho.register.checking import FileSorter, output_columns
 from kakuninsho.register.contract import MY_NUMBER_MACROS
 from kakuninsho.register.errors import Reason
-from kakuninsho.register.landing import link_or_copy
 from kakuninsho.register.reading import SEND_AGAIN, open_csv, quoted
 from kakuninsho.warehouse.connection import memory
 

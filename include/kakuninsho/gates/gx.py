@@ -27,6 +27,7 @@ from sqlalchemy.pool import NullPool
 
 from kakuninsho.gates.suite import with_literals
 from kakuninsho.gates.text import text_macros
+from kakuninsho.warehouse.connection import memory_limit
 
 # Any: its own annotations do not hold under a strict checker.
 gx: Any = import_module("great_expectations")
@@ -144,6 +145,9 @@ class InMemoryDuckDB:
             datasource=InMemoryDuckDBDatasource(name="candidate", connection_string=name)
         )
         self._connection = self._source.get_engine().connect()
+        # As every other connection of the project: a gate of a national file spills, it does not take the machine.
+        self.execute(f"set memory_limit = '{memory_limit()}'")
+        self.execute("set threads = 2")
         macros = Path(__file__).with_name("macros.sql").read_text(encoding="utf-8")
         for script in (macros, text_macros()):
             self.execute(script)

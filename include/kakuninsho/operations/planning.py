@@ -25,7 +25,7 @@ from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
-from kakuninsho.printer.transfer import SftpTarget, send_all
+from kakuninsho.printer.transfer import SftpTarget, deliver_all, seal_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, run_models
@@ -225,8 +225,8 @@ def record_answers(
     return subject
 
 
-def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget, received_on: date) -> dict[str, int]:
-    """Seal and send the files of an approved plan. Safe to run again: what is announced is not sent twice.
+def seal_plan(settings: Settings, plan_id: str, subject: str, received_on: date) -> list[ClearFile]:
+    """Seal the files of an approved plan and keep the bytes as facts. Safe to run again: a file is sealed once.
 
     Raises:
         PlanError: the plan is not approved, or its files are not the approved ones.
@@ -245,9 +245,21 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
             f"plan {plan_id}: the files made again differ from the approved ones; "
             "the approval is void, nothing was sent"
         )
+    with recorded(settings.data, "seal", received_on) as record:
+        seal_all(settings.store, files, load_keys(settings.keys), received_on=received_on, plan_id=plan_id)
+        record.update(files=len(files), bytes=sum(file.byte_count for file in files))
+    return files
+
+
+def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget, received_on: date) -> dict[str, int]:
+    """Seal and send the files of an approved plan. Safe to run again: what is announced is not sent twice.
+
+    Raises:
+        PlanError: the plan is not approved, or its files are not the approved ones.
+    """
+    files = seal_plan(settings, plan_id, subject, received_on)
     with recorded(settings.data, "send", received_on) as record:
-        keys = load_keys(settings.keys)
-        send_all(settings.store, files, target, keys, received_on=received_on, plan_id=plan_id)
+        deliver_all(settings.store, files, target, received_on=received_on)
         record.update(files=len(files), envelopes=sum(file.envelope_count or 0 for file in files))
     shutil.rmtree(settings.data / "outbox" / plan_id, ignore_errors=True)
     return {"files": len(files), "envelopes": sum(file.envelope_count or 0 for file in files)}

@@ -6,7 +6,7 @@ import shutil
 from datetime import date
 
 from kakuninsho.facts.schemas import PLANS
-from kakuninsho.facts.store import Fact, FactStore
+from kakuninsho.facts.store import Fact, FactStore, link_or_copy
 from kakuninsho.plans.control_numbers import highest_sequence
 from kakuninsho.plans.draft import Draft, PlanError, candidate_path
 
@@ -46,7 +46,7 @@ def freeze_plan(store: FactStore, plan_id: str, as_of: date) -> Fact:
         )
     with store.land("plans", plan_id, received_on=as_of, source="kakuninsho") as fact:
         for table in PLANS:
-            shutil.copyfile(path / f"{table}.parquet", fact.table(table))
+            link_or_copy(path / f"{table}.parquet", fact.table(table))
         fact.totals.update(draft.totals)
     shutil.rmtree(path, ignore_errors=True)
     return store.get("plans", plan_id)

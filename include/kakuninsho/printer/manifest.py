@@ -16,8 +16,11 @@ _LOT_FIELDS = (
 )  # fmt: skip
 
 
-def make_manifest(clear: ClearFile, sealed: Path) -> bytes:
-    """The manifest of a file to the printer, as UTF-8 JSON; the same file and sealed bytes give the same manifest."""
+def make_manifest(clear: ClearFile, sealed: Path, sealed_sha256: str | None = None) -> bytes:
+    """The manifest of a file to the printer, as UTF-8 JSON; the same file and sealed bytes give the same manifest.
+
+    `sealed_sha256` spares a second reading of a large sealed file whose hash is known.
+    """
     content: dict[str, Any] = {
         "contract": contract()["contract"],
         "campaign": clear.campaign,
@@ -27,7 +30,7 @@ def make_manifest(clear: ClearFile, sealed: Path) -> bytes:
         "byte_count_clear": clear.byte_count,
         "sha256_clear": clear.sha256,
         "byte_count_sealed": sealed.stat().st_size,
-        "sha256_sealed": sha256_of(sealed),
+        "sha256_sealed": sealed_sha256 or sha256_of(sealed),
     }
     if clear.file_kind == "lot":
         totals = {name: getattr(clear, name) for name in _LOT_FIELDS}

@@ -14,8 +14,8 @@ import csv
 import hashlib
 import json
 import posixpath
-import shutil
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kakuninsho.facts.schemas import TRANSFERS
-from kakuninsho.facts.store import ARROW_TYPES, Fact, FactConflictError, FactStore, sha256_of
+from kakuninsho.facts.store import ARROW_TYPES, Fact, FactConflictError, FactStore, link_or_copy, sha256_of
 from kakuninsho.printer.layout import ANSWER_KINDS, ContractError, contract, parse_file_name, table_fields
 from kakuninsho.printer.lot_file import ClearFile
 from kakuninsho.printer.manifest import make_manifest, read_manifest
@@ -157,8 +157,25 @@ def send_all(
     plan_id: str | None,
 ) -> list[Fact]:
     """Send files one after the other over one connection: as `send`."""
-    for file in files:
-        seal_step(store, file, keys, received_on=received_on, plan_id=plan_id)
+    seal_all(store, files, keys, received_on=received_on, plan_id=plan_id)
+    return deliver_all(store, files, target, received_on=received_on)
+
+
+def seal_all(
+    store: FactStore, files: Sequence[ClearFile], keys: Keys, *, received_on: date, plan_id: str | None
+) -> list[Fact]:
+    """Seal files, two at a time (encrypting and hashing leave Python's lock): as `seal_step`, for each."""
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(seal_step, store, file, keys, received_on=received_on, plan_id=plan_id) for file in files]
+        try:
+            return [task.result() for task in tasks]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def deliver_all(store: FactStore, files: Sequence[ClearFile], target: SftpTarget, *, received_on: date) -> list[Fact]:
+    """Bring sealed files to the printer over one connection; what is announced is not sent again."""
     if any(store.find("transfers", f"{file.name}--announced") is None for file in files):
         _run(_deliver_all(store, [file.name for file in files], target, received_on))
     return [store.get("transfers", f"{file.name}--{step}") for file in files for step in STEPS]
@@ -181,9 +198,10 @@ def seal_step(store: FactStore, file: ClearFile, keys: Keys, *, received_on: dat
                 "transfers", name, received_on=received_on, source=file.name, source_sha256=file.sha256
             ) as draft:
                 sealed = seal(file.path, draft.path / f"{file.name}{SEALED_SUFFIX}", keys)
-                shutil.copyfile(file.path, draft.path / file.name)
+                sealed_hash = sha256_of(sealed)
+                link_or_copy(file.path, draft.path / file.name)
                 manifest = draft.path / f"{file.name}{MANIFEST_SUFFIX}"
-                manifest.write_bytes(make_manifest(file, sealed))
+                manifest.write_bytes(make_manifest(file, sealed, sealed_hash))
                 seal(manifest, draft.path / f"{file.name}{MANIFEST_SUFFIX}{SEALED_SUFFIX}", keys)
                 _write_row(
                     draft.table("transfers"),
@@ -197,10 +215,10 @@ def seal_step(store: FactStore, file: ClearFile, keys: Keys, *, received_on: dat
                     certificate_count=file.certificate_count,
                     byte_count=file.byte_count,
                     sha256_clear=file.sha256,
-                    sha256_sealed=sha256_of(sealed),
+                    sha256_sealed=sealed_hash,
                     received_on=received_on,
                 )
-                draft.totals.update({"sha256_clear": file.sha256, "sha256_sealed": sha256_of(sealed)})
+                draft.totals.update({"sha256_clear": file.sha256, "sha256_sealed": sealed_hash})
         except FactConflictError:
             existing = store.find("transfers", name)  # another run sealed it meanwhile: its bytes count
             if existing is None:

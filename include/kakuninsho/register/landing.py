@@ -5,7 +5,6 @@ Between the two a gate judges the staged Parquet files. Nothing becomes a fact u
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import REGISTER
-from kakuninsho.facts.store import Fact, FactConflictError, FactStore
+from kakuninsho.facts.store import Fact, FactConflictError, FactStore, link_or_copy
 from kakuninsho.register.checking import FileSorter, output_columns
 from kakuninsho.register.contract import MY_NUMBER_MACROS, TABLES
 from kakuninsho.register.drops import Drop, Manifest, PromisedFile, read_manifest, verify_files
@@ -263,11 +262,3 @@ def _existing(store: FactStore, name: str, content_sha256: str) -> Fact | None:
         action="find out which of the two is right; to replace one needs a name and a reason, and is only possible"
         " before the first plan is frozen",
     )
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """The same immutable bytes under a second name; a copy where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

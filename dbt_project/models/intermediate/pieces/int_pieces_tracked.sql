@@ -50,28 +50,29 @@ versions as (
         envelope_id as frozen_envelope_id,
         replaces_envelope_id,
         received_on as made_on,
-        false as is_reprint
+        false as is_reprint,
+        plan_id,
+        lot_id,
+        lot_kind,
+        prefecture,
+        household_key,
+        employer_key,
+        bundle_id,
+        position,
+        envelopes_in_household,
+        is_additional,
+        certificate_count,
+        posting_date,
+        wave_key
     from envelopes
     union all
     select
-        envelope_id,
-        frozen_envelope_id,
-        replaces_envelope_id,
-        reprinted_on as made_on,
-        true as is_reprint
-    from reprints
-    where frozen_number_kind = 'original'
-),
-
-tracked as (
-    select
-        versions.envelope_id,
-        versions.frozen_envelope_id,
-        versions.replaces_envelope_id,
-        versions.made_on,
-        versions.is_reprint,
+        reprints.envelope_id,
+        reprints.frozen_envelope_id,
+        reprints.replaces_envelope_id,
+        reprints.reprinted_on as made_on,
+        true as is_reprint,
         envelopes.plan_id,
-        lots.plan_kind,
         envelopes.lot_id,
         envelopes.lot_kind,
         envelopes.prefecture,
@@ -83,7 +84,33 @@ tracked as (
         envelopes.is_additional,
         envelopes.certificate_count,
         envelopes.posting_date,
-        envelopes.wave_key,
+        envelopes.wave_key
+    from reprints
+    inner join envelopes on reprints.frozen_envelope_id = envelopes.envelope_id
+    where reprints.frozen_number_kind = 'original'
+),
+
+tracked as (
+    select
+        versions.envelope_id,
+        versions.frozen_envelope_id,
+        versions.replaces_envelope_id,
+        versions.made_on,
+        versions.is_reprint,
+        versions.plan_id,
+        lots.plan_kind,
+        versions.lot_id,
+        versions.lot_kind,
+        versions.prefecture,
+        versions.household_key,
+        versions.employer_key,
+        versions.bundle_id,
+        versions.position,
+        versions.envelopes_in_household,
+        versions.is_additional,
+        versions.certificate_count,
+        versions.posting_date,
+        versions.wave_key,
         lots.announced_on,
         lots.is_voided,
         lots.is_replaced or resent.envelope_id is not null as is_sent_again,
@@ -101,8 +128,7 @@ tracked as (
         coalesce(pull_lists.is_pulled_for_protection, false) as is_pulled_for_protection,
         pull_lists.envelope_id is not null and coalesce(pieces.print_event_type = 'posted', false) as is_incident
     from versions
-    inner join envelopes on versions.frozen_envelope_id = envelopes.envelope_id
-    inner join lots on envelopes.lot_id = lots.lot_id
+    inner join lots on versions.lot_id = lots.lot_id
     left join pieces on versions.envelope_id = pieces.envelope_id
     left join pull_lists on versions.envelope_id = pull_lists.envelope_id
     left join resent on versions.frozen_envelope_id = resent.envelope_id

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -74,7 +74,7 @@ def generate(
     campaign: Campaign,
     *,
     format: Format = "parquet",
-    drops: Literal["all", "campaign"] = "all",
+    drops: Literal["all", "campaign"] | Collection[date] = "all",
     progress: Progress | None = None,
     memory_limit: str = "4GB",
     threads: int = 2,
@@ -84,9 +84,11 @@ def generate(
     `members` is the exact number of rows of members in the campaign's drop, planted and rejected ones included.
     Beside the drops: `expected_dispositions.parquet` (an accepted row of members of the campaign's drop) and
     `expected_rejects.parquet` (a rejected row of any of its files). `progress` gets the step and the share done.
+    `drops` may name days of the calendar of drops, the snapshot's among them: a delta then holds what has changed
+    since the drop that is written before it.
 
     Raises:
-        SyntheticRegisterError: too few or too many members, or `out` holds a register already.
+        SyntheticRegisterError: too few or too many members, a day without a drop, or `out` holds a register already.
     """
     if not FEWEST_MEMBERS <= members <= MOST_MEMBERS:
         raise SyntheticRegisterError(
@@ -95,9 +97,7 @@ def generate(
     if any(out.glob("as_of=*")):
         raise SyntheticRegisterError(f"{out.name} holds register drops already: name another folder or remove it")
     started = time.monotonic()
-    days = dict(campaign.register_drops)
-    if drops == "campaign":
-        days = {campaign.parameters.snapshot_as_of: "full"}
+    days = _days(campaign, drops)
     out.mkdir(parents=True, exist_ok=True)
     work = out / ".work"
     shutil.rmtree(work, ignore_errors=True)
@@ -106,10 +106,27 @@ def generate(
         with duckdb.connect(str(work / "world.duckdb")) as con:
             _configure(con, work, memory_limit, threads)
             run = _Run(con, seed, out, campaign, format, progress or (lambda step, share: None), threads)
-            report = run.generate(members, days, with_season=drops == "all")
+            report = run.generate(members, days, with_season=len(days) > 1)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return GenerationReport(**{**vars(report), "seconds": round(time.monotonic() - started, 1)})
+
+
+def _days(
+    campaign: Campaign, drops: Literal["all", "campaign"] | Collection[date]
+) -> dict[date, Literal["full", "delta"]]:
+    """Days and kinds of the drops that are wanted, in order."""
+    snapshot = campaign.parameters.snapshot_as_of
+    if drops == "all":
+        return dict(campaign.register_drops)
+    wanted = {snapshot} if isinstance(drops, str) else set(drops)
+    unknown = sorted(wanted - campaign.register_drops.keys())
+    if unknown or snapshot not in wanted:
+        raise SyntheticRegisterError(
+            f"drops must be days of the calendar of drops, {snapshot} among them; these are not: "
+            f"{', '.join(map(str, unknown)) or snapshot}"
+        )
+    return {day: kind for day, kind in campaign.register_drops.items() if day in wanted}
 
 
 def _configure(con: duckdb.DuckDBPyConnection, work: Path, memory_limit: str, threads: int) -> None:

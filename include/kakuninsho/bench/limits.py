@@ -1,0 +1,44 @@
+"""The memory that a benchmark may use: parsed, enforced on each process by the kernel, and given to DuckDB in part."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+
+from kakuninsho.bench.errors import BenchError
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+# DuckDB's limit leaves room for what is not in its buffers: Arrow, Python, its own intermediate copies. A gate or the
+# warehouse may be open beside nothing else, the writers of lot files have their own limits of 1 GB each.
+DUCKDB_SHARE = 0.55
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a size such as 8GB or 6GiB.
+
+    Raises:
+        BenchError: it is no such size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)\s*", text.upper())
+    if not found or found[2] not in _UNITS:
+        raise BenchError(f"MEMORY is a size such as 8GB or 6GiB, not {text!r}")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def duckdb_limit(memory: str) -> str:
+    """DuckDB's memory_limit within a limit of the whole, in its own words."""
+    return f"{int(parse_memory(memory) * DUCKDB_SHARE / 2**20)}MiB"
+
+
+def limit_process(memory: str) -> None:
+    """Let the kernel refuse this process and each of its children more private memory than the limit.
+
+    That is a limit per process; the parent's guard watches their sum.
+    """
+    size = parse_memory(memory)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        size = min(size, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    os.environ["KAKUNINSHO_MEMORY_LIMIT"] = duckdb_limit(memory)
