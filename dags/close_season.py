@@ -7,7 +7,7 @@
 | 何を (what) | 残った返戻、未交付者の一覧、台帳 |
 | どこから (from) | `<data>/facts/` |
 | どこへ (to) | 支部窓口の作業一覧、`<data>/summary.json` |
-| いつ (when) | 12月1日 |
+| いつ (when) | 交付期限の日 (`served_by`) |
 
 ### 困ったとき (triage)
 

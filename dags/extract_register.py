@@ -7,7 +7,7 @@
 | 何を (what) | register/v1 の配信 (加入者・住所・事業所・マイナンバーカード) |
 | どこから (from) | 基幹システムの配信フォルダ (`KAKUNINSHO_REGISTER`) |
 | どこへ (to) | `<data>/facts/register/as_of=…/` |
-| いつ (when) | 基準日 (4月30日) の夕方、以後は配信のあるごとの夕方 |
+| いつ (when) | 基準日 (`snapshot_as_of`) の夕方、以後は配信のあるごとの夕方 |
 
 ### 困ったとき (triage)
 

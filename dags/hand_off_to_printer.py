@@ -7,7 +7,7 @@
 | 何を (what) | 資格確認書の全対象者の封筒・ロット (計画 home) |
 | どこから (from) | 基準日の加入者データ |
 | どこへ (to) | 印刷会社 (SFTP、OpenPGP) |
-| いつ (when) | 5月 |
+| いつ (when) | `hand_off_on` |
 
 ### 困ったとき (triage)
 

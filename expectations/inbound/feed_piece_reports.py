@@ -13,7 +13,7 @@ SUITE = Suite(
     what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
     what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
     tables=FEEDS["piece_reports"],
-    parameters=common.FEED_PARAMETERS,
+    parameters=(*common.FEED_PARAMETERS, *common.share_limits("max_spoiled_share")),
     rules=(
         common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
         common.rows_add_up("rows", "feeds: manifest of rows"),
@@ -102,10 +102,10 @@ SUITE = Suite(
         common.share(
             "spoiled_share",
             "rows",
-            "書損じの割合が 5 % 以下",
+            "書損じの割合が通常の範囲にある",
             "rules: a wave, spoiled",
             "event_type = 'spoiled'",
-            most=0.05,
+            most="max_spoiled_share",
         ),
     ),
 )

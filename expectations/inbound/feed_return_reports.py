@@ -13,7 +13,7 @@ SUITE = Suite(
     what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
     what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
     tables=FEEDS["return_reports"],
-    parameters=common.FEED_PARAMETERS,
+    parameters=(*common.FEED_PARAMETERS, *common.share_limits("max_other_reason_share")),
     rules=(
         common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
         common.rows_add_up("rows", "feeds: manifest of rows"),
@@ -53,10 +53,10 @@ SUITE = Suite(
         common.share(
             "other_reason_share",
             "rows",
-            "理由「その他」（R09）の割合が 20 % 以下",
+            "理由「その他」（R09）の割合が通常の範囲にある",
             "rules: undelivered mail, return reasons",
             "reason_code = 'R09'",
-            most=0.20,
+            most="max_other_reason_share",
         ),
     ),
 )

@@ -14,7 +14,15 @@ SUITE = Suite(
     what_to_do_ja="このデータは一切取り込んでいません。基幹システムに訂正したデータの再提出を求めてください。",
     tables={"addresses": REGISTER["addresses"], "rejects": REGISTER["rejects"]},
     optional_tables={name: columns for name, columns in REGISTER.items() if name not in {"addresses", "rejects"}},
-    parameters=common.REGISTER_PARAMETERS,
+    parameters=(
+        *common.REGISTER_PARAMETERS,
+        *common.share_limits(
+            "max_households_without_address_share",
+            "max_bad_postal_code_share",
+            "max_blank_address_share",
+            "max_overseas_share",
+        ),
+    ),
     derived={"addresses": {"prefecture": "prefecture_of_household(household_key)"}},
     rules=(
         common.row_floor("addresses", "register/v1, rejects: an empty full file"),
@@ -56,7 +64,8 @@ SUITE = Suite(
             rows(
                 "select 1 from (select avg((addresses.household_key is null)::integer) as found"
                 " from (select distinct household_key from members) as households"
-                " left join {batch} as addresses using (household_key)) as shares where found > 0.01"
+                " left join {batch} as addresses using (household_key)) as shares"
+                " where found > $max_households_without_address_share"
             ),
             of_the_file=True,
             needs=("members",),
@@ -65,28 +74,28 @@ SUITE = Suite(
         common.share(
             "postal_codes_have_7_digits",
             "addresses",
-            "郵便番号が 7 桁の数字でない行が 1 % 以下（国内）",
+            "郵便番号が 7 桁の数字でない行がほとんどない（国内）",
             "register/v1, addresses: postal_code",
             "not coalesce(regexp_full_match(translate(postal_code, '０１２３４５６７８９－', '0123456789-'),"
             " '[0-9]{3}[-‐-―−ー]?[0-9]{4}'), false)",
-            most=0.01,
+            most="max_bad_postal_code_share",
             where="country = 'JP'",
         ),
         common.share(
             "addresses_not_blank",
             "addresses",
-            "住所が空白の行が 1 % 以下",
+            "住所が空白の行がほとんどない",
             "rules: what becomes of each row, line 10",
             "is_blank(address)",
-            most=0.01,
+            most="max_blank_address_share",
         ),
         common.share(
             "overseas_share",
             "addresses",
-            "国外の住所または国の不明な行が 1 % 以下",
+            "国外の住所または国の不明な行が通常の範囲にある",
             "register/v1, addresses: country",
             "country is distinct from 'JP'",
-            most=0.01,
+            most="max_overseas_share",
         ),
     ),
 )

@@ -14,7 +14,15 @@ SUITE = Suite(
     what_to_do_ja="このデータは一切取り込んでいません。基幹システムに訂正したデータの再提出を求めてください。",
     tables={"employers": REGISTER["employers"], "rejects": REGISTER["rejects"]},
     optional_tables={name: columns for name, columns in REGISTER.items() if name not in {"employers", "rejects"}},
-    parameters=common.REGISTER_PARAMETERS,
+    parameters=(
+        *common.REGISTER_PARAMETERS,
+        *common.share_limits(
+            "max_blank_name_share",
+            "max_blank_address_share",
+            "max_closed_employer_share",
+            "max_households_without_employer_share",
+        ),
+    ),
     derived={"employers": {"prefecture": "prefecture_of_employer(employer_key)"}},
     rules=(
         common.row_floor("employers", "register/v1, rejects: an empty full file"),
@@ -32,26 +40,26 @@ SUITE = Suite(
         common.share(
             "names_not_blank",
             "employers",
-            "名称が空白の行が 1 % 以下",
+            "名称が空白の行がほとんどない",
             "register/v1, employers: name",
             "is_blank(name)",
-            most=0.01,
+            most="max_blank_name_share",
         ),
         common.share(
             "addresses_not_blank",
             "employers",
-            "所在地または郵便番号が空白の行が 1 % 以下",
+            "所在地または郵便番号が空白の行がほとんどない",
             "register/v1, employers: postal_code, address",
             "is_blank(address) or is_blank(postal_code)",
-            most=0.01,
+            most="max_blank_address_share",
         ),
         common.share(
             "closed_share",
             "employers",
-            "廃止された事業所の割合が 20 % 以下",
+            "廃止された事業所の割合が通常の範囲にある",
             "register/v1, employers: closed_on",
             "closed_on is not null",
-            most=0.20,
+            most="max_closed_employer_share",
         ),
         Rule(
             "households_have_an_employer",
@@ -63,7 +71,7 @@ SUITE = Suite(
                 "select 1 from (select avg((employers.employer_key is null)::integer) as found from"
                 " (select distinct household_key from members where enrolment = 'employee') as households"
                 " left join {batch} as employers on employers.employer_key = employer_of_household(household_key))"
-                " as shares where found > 0.01"
+                " as shares where found > $max_households_without_employer_share"
             ),
             of_the_file=True,
             needs=("members",),

@@ -14,7 +14,16 @@ SUITE = Suite(
     what_to_do_ja="このデータは一切取り込んでいません。基幹システムに訂正したデータの再提出を求めてください。",
     tables={"members": REGISTER["members"], "rejects": REGISTER["rejects"]},
     optional_tables={name: columns for name, columns in REGISTER.items() if name not in {"members", "rejects"}},
-    parameters=common.REGISTER_PARAMETERS,
+    parameters=(
+        *common.REGISTER_PARAMETERS,
+        *common.share_limits(
+            "min_insured_share",
+            "max_insured_share",
+            "max_protected_share",
+            "max_voluntary_share",
+            "max_households_without_insured_share",
+        ),
+    ),
     derived={"members": {"prefecture": "prefecture_of_member(member_key)", "suffix": "member_key % 100"}},
     rules=(
         common.row_floor("members", "register/v1, rejects: an empty full file"),
@@ -144,38 +153,38 @@ SUITE = Suite(
         common.share(
             "insured_share",
             "members",
-            "被保険者本人の割合が 40〜85 %",
+            "被保険者本人の割合が通常の範囲にある",
             "rules: terms, insured",
             "suffix = 0",
-            least=0.40,
-            most=0.85,
+            least="min_insured_share",
+            most="max_insured_share",
         ),
         common.share(
             "protected_share",
             "members",
-            "支援措置の対象者の割合が 2 % 以下",
+            "支援措置の対象者の割合が通常の範囲にある",
             "rules: what becomes of each row, line 4",
             "protected",
-            most=0.02,
+            most="max_protected_share",
         ),
         common.share(
             "voluntary_share",
             "members",
-            "任意継続の人の割合が 10 % 以下",
+            "任意継続の人の割合が通常の範囲にある",
             "register/v1, members: enrolment",
             "enrolment = 'voluntary'",
-            most=0.10,
+            most="max_voluntary_share",
         ),
         Rule(
             "households_have_an_insured",
             "members",
             WARNING,
-            "被保険者本人のいない世帯が 1 % 以下",
+            "被保険者本人のいない世帯がほとんどない（max_households_without_insured_share）",
             "rules: what becomes of each row, line 6",
             rows(
                 "select 1 from (select avg((insured = 0)::integer) as found from"
                 " (select count_if(suffix = 0) as insured from {batch} group by household_key) as households)"
-                " as shares where found > 0.01"
+                " as shares where found > $max_households_without_insured_share"
             ),
             of_the_file=True,
             skip_if=common.unless_full,

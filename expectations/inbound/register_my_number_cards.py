@@ -14,7 +14,7 @@ SUITE = Suite(
     what_to_do_ja="このデータは一切取り込んでいません。基幹システムに訂正したデータの再提出を求めてください。",
     tables={"my_number_cards": REGISTER["my_number_cards"], "rejects": REGISTER["rejects"]},
     optional_tables={name: columns for name, columns in REGISTER.items() if name not in {"my_number_cards", "rejects"}},
-    parameters=common.REGISTER_PARAMETERS,
+    parameters=(*common.REGISTER_PARAMETERS, *common.share_limits("min_usable_share", "max_usable_share")),
     derived={"my_number_cards": {"prefecture": "prefecture_of_member(member_key)"}},
     rules=(
         common.row_floor("my_number_cards", "register/v1, rejects: an empty full file"),
@@ -60,12 +60,12 @@ SUITE = Suite(
         common.share(
             "usable_share",
             "my_number_cards",
-            "マイナ保険証を使える人の割合が 20〜99 %",
+            "マイナ保険証を使える人の割合が通常の範囲にある",
             "rules: can the member use the card",
             "has_card and number_filed and registered and coalesce(certificate_expires_on >= as_of, false)"
             " and not coalesce(registration_cancelled_on <= as_of, false)",
-            least=0.20,
-            most=0.99,
+            least="min_usable_share",
+            most="max_usable_share",
         ),
     ),
 )

@@ -182,7 +182,9 @@ def dag_arguments(
         "dag_id": dag_id,
         "dag_display_name": display_name,
         "schedule": schedule,
-        "start_date": pendulum.datetime(settings().campaign.parameters.snapshot_as_of.year, 4, 1, tz="Asia/Tokyo"),
+        "start_date": pendulum.instance(
+            datetime.combine(settings().campaign.parameters.snapshot_as_of.replace(day=1), time(), tzinfo=TOKYO)
+        ),
         "catchup": False,
         "max_active_runs": 1,
         "tags": [tag.value for tag in tags],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kakuninsho.campaign import Campaign, load_campaign
+from kakuninsho.campaign import DEFAULT_CAMPAIGN, Campaign, campaigns_folder, load_campaign
 from kakuninsho.facts.store import FactStore
 from kakuninsho.paths import PROJECT_ROOT
 
@@ -30,8 +30,7 @@ class Settings:
     @cached_property
     def campaign(self) -> Campaign:
         """The campaign in force."""
-        folder = os.environ.get("KAKUNINSHO_CAMPAIGNS")
-        return load_campaign(self.campaign_name, Path(folder) if folder else None)
+        return load_campaign(self.campaign_name, campaigns_folder())
 
     @cached_property
     def store(self) -> FactStore:
@@ -47,7 +46,7 @@ class Settings:
             register=_path("KAKUNINSHO_REGISTER", str(data / "outside" / "core" / "register")),
             feeds=_path("KAKUNINSHO_FEEDS", str(data / "outside" / "core" / "feeds")),
             keys=_path("KAKUNINSHO_KEYS", str(data / "keys")),
-            campaign_name=os.environ.get("KAKUNINSHO_CAMPAIGN", "fy2025"),
+            campaign_name=os.environ.get("KAKUNINSHO_CAMPAIGN", DEFAULT_CAMPAIGN),
             automatic_approvals=os.environ.get("APPROVALS") == "auto",
         )
 

@@ -57,7 +57,8 @@ def _freeze(facts: MailingFacts, run_on: date, posted_on: date) -> str:
         "declared_rows": totals["certificate_count"],
     }
     suite = "outbound/plan_lots"
-    require(run_gate(suite, _gate_tables(suite, draft.path), facts.store.data / "report", parameters))
+    tables, reports = _gate_tables(suite, draft.path), facts.store.data / "report"
+    require(run_gate(suite, tables, reports, parameters, campaign=facts.campaign))
     return freeze_plan(facts.store, wish.plan_id, run_on).name
 
 

@@ -2,14 +2,23 @@
 
 from kakuninsho.campaign.branches import Branch, load_branches
 from kakuninsho.campaign.calendar import add_business_days, first_business_day, is_business_day, on_or_after
-from kakuninsho.campaign.model import Campaign, DispatchWindow, Parameter, load_campaign
+from kakuninsho.campaign.model import (
+    DEFAULT_CAMPAIGN,
+    Campaign,
+    DispatchWindow,
+    Parameter,
+    campaigns_folder,
+    load_campaign,
+)
 
 __all__ = [
+    "DEFAULT_CAMPAIGN",
     "Branch",
     "Campaign",
     "DispatchWindow",
     "Parameter",
     "add_business_days",
+    "campaigns_folder",
     "first_business_day",
     "is_business_day",
     "load_branches",

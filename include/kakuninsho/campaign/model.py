@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from kakuninsho.campaign.calendar import add_business_days, first_business_day, is_business_day, on_or_after
 
 Source = Literal["seed", "published", "assumed"]
+DEFAULT_CAMPAIGN = "fy2025"  # in force unless KAKUNINSHO_CAMPAIGN names another
 WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4}
 
 
@@ -92,6 +94,23 @@ class Parameters(BaseModel):
     post_capacity_per_week: int
     max_reject_rate: float
     max_reject_rows_always_accepted: int
+    min_share_of_previous_rows: float
+    min_insured_share: float
+    max_insured_share: float
+    max_protected_share: float
+    max_voluntary_share: float
+    max_households_without_insured_share: float
+    max_households_without_address_share: float
+    max_households_without_employer_share: float
+    max_bad_postal_code_share: float
+    max_blank_address_share: float
+    max_blank_name_share: float
+    max_overseas_share: float
+    max_closed_employer_share: float
+    min_usable_share: float
+    max_usable_share: float
+    max_spoiled_share: float
+    max_other_reason_share: float
     max_name_width: int
     max_address_width: int
     max_building_width: int
@@ -258,6 +277,16 @@ class Campaign(BaseModel):
             problems.append("employer_lists_on must be before the first posting date")
         if values.lot_size <= values.seed_households_per_lot + 25:
             problems.append("lot_size must leave room for a whole household besides the samples")
+        shares = {
+            name: value for name, value in values.model_dump().items() if name.endswith(("_share", "_rows", "_rate"))
+        }
+        problems += [
+            f"{name} is a share and must lie between 0 and 1"
+            for name, value in shares.items()
+            if isinstance(value, float) and not 0 <= value <= 1
+        ]
+        if values.min_insured_share > values.max_insured_share or values.min_usable_share > values.max_usable_share:
+            problems.append("the least share of insured or usable must not be above the most")
         if problems:
             raise CampaignError(f"campaign {self.name}: " + "; ".join(problems))
 
@@ -267,8 +296,14 @@ def _first_business_day(month: str) -> date:
     return first_business_day(year, number)
 
 
+def campaigns_folder() -> Path | None:
+    """The folder of campaigns that KAKUNINSHO_CAMPAIGNS names; None means those that come with the package."""
+    folder = os.environ.get("KAKUNINSHO_CAMPAIGNS")
+    return Path(folder) if folder else None
+
+
 @lru_cache(maxsize=4)
-def load_campaign(name: str = "fy2025", folder: Path | None = None) -> Campaign:
+def load_campaign(name: str = DEFAULT_CAMPAIGN, folder: Path | None = None) -> Campaign:
     """Read a campaign folder (campaign.yaml, dispatch_windows.csv), check it, and return it.
 
     `folder` holds one folder per campaign; the default is the campaigns that come with the package.

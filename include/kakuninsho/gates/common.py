@@ -18,16 +18,23 @@ REASON_CODES = (
     "bad_date",
     "inconsistent",
 )
-LEAST_SHARE_OF_PREVIOUS = 0.9
 
 DECLARED_ROWS = Parameter("declared_rows", "rows that the file's manifest declares")
 REJECT_LIMIT = (
     Parameter("max_reject_rate", "share of a file's rows that may be rejected", from_campaign=True),
     Parameter("max_reject_rows_always_accepted", "rejects that never stop a file", from_campaign=True),
 )
+
+
+def share_limits(*names: str) -> tuple[Parameter, ...]:
+    """Limits of shares, each a parameter of the campaign file."""
+    return tuple(Parameter(name, "share that is believed, of the rows", from_campaign=True) for name in names)
+
+
 REGISTER_PARAMETERS = (
     DECLARED_ROWS,
     *REJECT_LIMIT,
+    *share_limits("min_share_of_previous_rows"),
     Parameter("as_of", "day of the drop", required=True),
     Parameter("kind", "full or delta", default="full"),
     Parameter("previous_rows", "accepted rows of the same table in the drop before"),
@@ -181,15 +188,15 @@ def no_my_number(table: str, columns: tuple[str, ...], holds: str, rule_id: str 
 
 
 def not_fewer_than_before(table: str, holds: str) -> Rule:
-    """A full drop with less than 90 % of the rows of the drop before is shown to a person."""
+    """A full drop with far fewer rows than the drop before is shown to a person."""
     return Rule(
         "not_fewer_than_before",
         table,
         WARNING,
-        "行数が前回の 90 % を下回らない",
+        "行数が前回に比べて少なすぎない（min_share_of_previous_rows）",
         holds,
         lambda parameters: gxe.ExpectTableRowCountToBeBetween(
-            min_value=math.ceil(LEAST_SHARE_OF_PREVIOUS * parameters["previous_rows"])
+            min_value=math.ceil(parameters["min_share_of_previous_rows"] * parameters["previous_rows"])
         ),
         of_the_file=True,
         skip_if=unless_given("previous_rows", also_full=True),
@@ -203,21 +210,26 @@ def share(
     holds: str,
     condition: str,
     *,
-    least: float = 0.0,
-    most: float = 1.0,
+    least: str | None = None,
+    most: str | None = None,
     where: str = "true",
     needs: tuple[str, ...] = (),
 ) -> Rule:
-    """The share of rows that meet a condition lies where it is believed; an empty table has no share."""
+    """The share of rows that meet a condition lies where it is believed; an empty table has no share.
+
+    `least` and `most` name parameters of the campaign file, which the suite must take (`share_limits`).
+    """
+    limits = [f"found < ${least}"] if least else []
+    limits += [f"found > ${most}"] if most else []
     return Rule(
         rule_id,
         table,
         WARNING,
-        ja,
+        f"{ja}（{'、'.join(name for name in (least, most) if name)}）",
         holds,
         rows(
             f"select 1 from (select avg(({condition})::integer) as found from {{batch}} where {where}) as shares "
-            f"where found < {least} or found > {most}"
+            f"where {' or '.join(limits)}"
         ),
         of_the_file=True,
         needs=needs,

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import Columns
 from kakuninsho.gates.report import render
 from kakuninsho.gates.suite import CRITICAL, GateError, Rule, Severity, Suite, load_suite, with_literals
@@ -109,18 +110,21 @@ def run_gate(
     tables: Mapping[str, Path],
     report_dir: Path,
     parameters: Mapping[str, Any] = NO_PARAMETERS,
+    *,
+    campaign: Campaign | None = None,
 ) -> GateResult:
     """Judge candidate Parquet files by a suite and write `<report_dir>/<suite_name>.json` and `.html`.
 
     `tables` maps each table of the suite to its Parquet file, or to a pattern of files of the same columns
     (`staging/*/rows.parquet`), which are judged as one. Nothing else is read: never the warehouse, never the
-    network. A broken rule is not an exception here; `require` makes it one.
+    network. Limits that belong to the campaign are `campaign`'s, unless `parameters` gives them. A broken rule is no
+    exception here; `require` makes it one.
 
     Raises:
         GateError: no such suite, a table or column or parameter is missing.
     """
     suite = load_suite(suite_name)
-    settled = suite.settle(parameters)
+    settled = suite.settle(parameters, campaign)
     _check_names(suite, tables)
     report_json = report_dir / f"{suite_name}.json"
     report_json.parent.mkdir(parents=True, exist_ok=True)

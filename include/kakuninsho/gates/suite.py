@@ -11,7 +11,7 @@ from datetime import date
 from string import Template
 from typing import Any, Literal
 
-from kakuninsho.campaign import load_campaign
+from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import Columns
 from kakuninsho.paths import EXPECTATIONS
 
@@ -83,11 +83,11 @@ class Suite:
     derived: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     prepared: Mapping[str, str] = field(default_factory=dict)
 
-    def settle(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def settle(self, given: Mapping[str, Any], campaign: Campaign | None = None) -> dict[str, Any]:
         """The value of each parameter.
 
         Raises:
-            GateError: an unknown name, or a required one that is missing.
+            GateError: an unknown name, or a required one that is missing, or one of the campaign without a campaign.
         """
         known = {parameter.name for parameter in self.parameters}
         if unknown := sorted(set(given) - known):
@@ -99,7 +99,9 @@ class Suite:
             elif parameter.required:
                 raise GateError(f"gate {self.name} needs {parameter.name} ({parameter.meaning}); pass it")
             elif parameter.from_campaign:
-                settled[parameter.name] = getattr(load_campaign().parameters, parameter.name)
+                if campaign is None:
+                    raise GateError(f"gate {self.name} needs {parameter.name} of the campaign; pass the campaign")
+                settled[parameter.name] = getattr(campaign.parameters, parameter.name)
             else:
                 settled[parameter.name] = parameter.default
         return settled

@@ -129,11 +129,8 @@ def judge_and_stage(settings: Settings, files: list[tuple[str, str]], folder: Pa
                 f"inbound/feed_{feed}",
                 {table: work / feed / "*" / f"{table}.parquet" for table in FEEDS[feed]},
                 settings.data / "published" / "validations" / f"feeds-{as_of}",
-                {
-                    "declared_rows": sum(item.declared_rows for item in staged),
-                    "max_reject_rate": settings.campaign.parameters.max_reject_rate,
-                    "max_reject_rows_always_accepted": settings.campaign.parameters.max_reject_rows_always_accepted,
-                },
+                {"declared_rows": sum(item.declared_rows for item in staged)},
+                campaign=settings.campaign,
             )
             require(result)
             warnings += [f"{feed} {finding}" for finding in result.warnings]

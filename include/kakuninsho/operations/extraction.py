@@ -67,6 +67,7 @@ def judge(settings: Settings, names: list[str], as_of: date) -> list[str]:
                     {file: work / f"{file}.parquet" for file in (table, *BESIDE[table], "rejects")},
                     settings.data / "published" / "validations" / name,
                     _parameters(settings, name, table, staged),
+                    campaign=settings.campaign,
                 )
                 require(result)
                 warnings += [f"{name} {finding}" for finding in result.warnings]

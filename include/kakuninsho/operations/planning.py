@@ -121,7 +121,13 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
         # run whose requests are all refused.
         parameters["declared_rows"] = totals["certificate_count"]
     with recorded(settings.data, f"gate-{wish.kind}", wish.as_of) as record:
-        result = run_gate(suite, _gate_tables(suite, path), _reports(settings, wish.plan_id), parameters)
+        result = run_gate(
+            suite,
+            _gate_tables(suite, path),
+            _reports(settings, wish.plan_id),
+            parameters,
+            campaign=settings.campaign,
+        )
         record["warnings"] = len(result.warnings)
     require(result)
     return [str(finding) for finding in result.warnings]
@@ -144,7 +150,8 @@ def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
     if any(file.lot_id for file in files):
         counts = write_file_counts(files, outbox / "files.parquet")
         lots = settings.store.get("plans", plan_id).table("lots")
-        require(run_gate("outbound/lot_file", {"files": counts, "lots": lots}, _reports(settings, plan_id)))
+        tables, reports = {"files": counts, "lots": lots}, _reports(settings, plan_id)
+        require(run_gate("outbound/lot_file", tables, reports, campaign=settings.campaign))
     note_files(files, outbox)
     return {file.name: file.sha256 for file in files}
 

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kakuninsho.campaign import DEFAULT_CAMPAIGN
+
 app = typer.Typer(no_args_is_help=True, help="加入者データ (register drops)")
 
 
@@ -22,14 +24,16 @@ def _group() -> None:
 @app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="register folder, or one drop of it (as_of=YYYY-MM-DD)")],
-    campaign: Annotated[str, typer.Option(help="campaign whose limit of rejects holds")] = "fy2025",
+    campaign: Annotated[
+        str, typer.Option(help="campaign whose limit of rejects holds", envvar="KAKUNINSHO_CAMPAIGN")
+    ] = DEFAULT_CAMPAIGN,
     until: Annotated[str, typer.Option(help="only drops up to this day, YYYY-MM-DD")] = "9999-12-31",
 ) -> None:
     """Verify every drop of a register folder and count its rejects, without landing anything.
 
     Ends with 1 when a drop is refused; each refusal says which file, which rule, how many rows and what to do.
     """
-    from kakuninsho.campaign import load_campaign
+    from kakuninsho.campaign import campaigns_folder, load_campaign
     from kakuninsho.register.drops import PREFIX, drop_at, incomplete_drops, list_drops
     from kakuninsho.register.errors import RegisterDropError
     from kakuninsho.register.landing import stage_drop
@@ -48,7 +52,7 @@ def check(
     for drop in drops:
         with tempfile.TemporaryDirectory(prefix="register-check-") as work:
             try:
-                staged = stage_drop(drop, load_campaign(campaign), Path(work))
+                staged = stage_drop(drop, load_campaign(campaign, campaigns_folder()), Path(work))
             except RegisterDropError as error:
                 refused += 1
                 table.add_row(drop.name, "", "", "", "", "", f"refused: {error.reason}")
@@ -75,14 +79,16 @@ def generate(
     seed: Annotated[int, typer.Option(help="another seed, another register")] = 2025,
     format: Annotated[str, typer.Option(help="parquet or csv")] = "parquet",
     drops: Annotated[str, typer.Option(help="all, or only the campaign's own")] = "all",
-    campaign: Annotated[str, typer.Option(help="campaign whose calendar gives the drops")] = "fy2025",
+    campaign: Annotated[
+        str, typer.Option(help="campaign whose calendar gives the drops", envvar="KAKUNINSHO_CAMPAIGN")
+    ] = DEFAULT_CAMPAIGN,
     memory: Annotated[str, typer.Option(help="memory for DuckDB")] = "4GB",
     threads: Annotated[int, typer.Option(help="threads for DuckDB")] = 2,
 ) -> None:
     """Make a synthetic register: drops of a season with planted cases, and what is to be expected of them."""
     from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
-    from kakuninsho.campaign import load_campaign
+    from kakuninsho.campaign import campaigns_folder, load_campaign
     from kakuninsho.register.synthetic import SyntheticRegisterError
     from kakuninsho.register.synthetic import generate as generate_register
 
@@ -96,7 +102,7 @@ def generate(
                 members,
                 seed,
                 out,
-                load_campaign(campaign),
+                load_campaign(campaign, campaigns_folder()),
                 format="csv" if format == "csv" else "parquet",
                 drops="all" if drops == "all" else "campaign",
                 progress=lambda step, share: bar.update(task, description=step, completed=share),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,15 @@ def replay(
         keys=data / "keys",
         automatic_approvals=True,
     )
+    eve = (settings.campaign.parameters.snapshot_as_of - timedelta(days=1)).isoformat()
     try:
         prepare(settings, outside)
         if register is None:
             _make_register(settings, outside / "core", members, seed, console)
         with (
-            running_sandbox(outside, seed=seed, arguments=("--acknowledge", "daily", *sandbox_arguments)) as sandbox,
+            running_sandbox(
+                outside, seed=seed, arguments=("--start", eve, "--acknowledge", "daily", *sandbox_arguments)
+            ) as sandbox,
             open_log(data) as log_file,
         ):
             _play(Season(settings, sandbox, log_file=log_file), console, until)

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from kakuninsho.sandbox import control
+from kakuninsho.sandbox.core_system import first_drop
 from kakuninsho.sandbox.errors import SandboxError
 from kakuninsho.sandbox.misbehave import DEFAULT_COUNTS, parse
 from kakuninsho.sandbox.rates import read_rates
@@ -38,7 +39,7 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--seed", type=int, required=True)
             command.add_argument("--clock", choices=CLOCKS, default="control")
             command.add_argument(
-                "--start", type=date.fromisoformat, default=date(2025, 4, 1), help="date of a new root"
+                "--start", type=date.fromisoformat, help="date of a new root; else that of the first register drop"
             )
             command.add_argument("--acknowledge", choices=("promptly", "daily"), default="promptly")
             command.add_argument("--rates", type=Path, help="JSON file of rates that differ from the defaults")
@@ -80,7 +81,7 @@ def _serve(root: Root, given: argparse.Namespace) -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     options = Options(
         seed=given.seed,
-        start=given.start,
+        start=given.start or first_drop(root),
         clock=given.clock,
         acknowledge=given.acknowledge,
         rates=read_rates(given.rates),

@@ -16,6 +16,13 @@ def _day(text: str) -> date | None:
         return None
 
 
+def first_drop(root: Root) -> date | None:
+    """The day of the first register drop that lies backstage or on stage; None without any."""
+    folders = (root.core / place for place in ("backstage", "register"))
+    days = [_day(path.name.removeprefix("as_of=")) for folder in folders for path in folder.glob("as_of=*")]
+    return min((day for day in days if day is not None), default=None)
+
+
 def _move(source: Path, target: Path) -> bool:
     if target.exists():
         # Never over something that was delivered: a drop or feed is delivered once.

@@ -30,7 +30,7 @@ class Options:
     """How a sandbox is started. Clocks are described in docs/sandbox.md."""
 
     seed: int
-    start: date
+    start: date | None  # of a new root; one that was begun knows its date
     clock: str = "control"
     acknowledge: str = "promptly"  # or daily: when the date moves on
     rates: Rates = field(default_factory=Rates)
@@ -65,6 +65,8 @@ class World:
         with self.state.transaction():
             self.state.remember("seed", str(seed))
             if self.state.today is None:
+                if self._options.start is None:
+                    raise SetUpError("a new root without a register drop knows no date: give --start YYYY-MM-DD")
                 self.state.remember("date", self._options.start.isoformat())
 
     def close(self) -> None:
@@ -73,8 +75,10 @@ class World:
     @property
     def today(self) -> date:
         """The date out there."""
-        today = self.state.today
-        return today if today is not None else self._options.start
+        today: date | None = self.state.today
+        if today is None:  # remembered at the start
+            raise SetUpError("the sandbox has no date")
+        return today
 
     def look(self) -> int:
         """Take in every complete file that has arrived; returns how many. Acknowledges when told to promptly."""

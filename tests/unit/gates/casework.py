@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from kakuninsho import gates
+from kakuninsho.campaign import load_campaign
 from kakuninsho.facts.schemas import Columns
+
+run_gate = partial(gates.run_gate, campaign=load_campaign())
 
 
 @dataclass(frozen=True)

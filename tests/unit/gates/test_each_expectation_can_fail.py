@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kakuninsho.gates import load_suite, run_gate, suite_names
+from kakuninsho.gates import load_suite, suite_names
 from kakuninsho.gates.suite import CRITICAL
 
 from .cases_inbound import CASES as INBOUND
 from .cases_outbound import CASES as OUTBOUND
-from .casework import Break, write_candidate
+from .casework import Break, run_gate, write_candidate
 
 CASES = {**INBOUND, **OUTBOUND}
 BREAKS = [(name, rule, item) for name, case in CASES.items() for rule, item in case.breaks.items()]

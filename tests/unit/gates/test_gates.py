@@ -12,14 +12,14 @@ import duckdb
 import pytest
 
 from kakuninsho.facts.schemas import REGISTER
-from kakuninsho.gates import GateError, GateFailedError, load_suite, require, run_gate, runner, suite_names
+from kakuninsho.gates import GateError, GateFailedError, load_suite, require, runner, suite_names
 from kakuninsho.gates.docs import CONTRACT, DOCUMENT, Line, render
 from kakuninsho.gates.lot_files import write_file_counts
 from kakuninsho.gates.text import printable_characters
 from kakuninsho.paths import PROJECT_ROOT
 
 from .cases_inbound import CASES, MY_NUMBER
-from .casework import write_candidate
+from .casework import run_gate, write_candidate
 
 SUITE = "inbound/register_members"
 CASE = CASES[SUITE]

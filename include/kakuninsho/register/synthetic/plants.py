@@ -7,6 +7,7 @@ register, 2 only from FULL_SET_FROM members up, so that small registers keep the
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -126,6 +127,20 @@ class Catalogue:
         """So many days after as_of."""
         return self.as_of + timedelta(days=offset)
 
+    def on(self, years: int, month: int, day: int) -> date:
+        """This day of the year so many years from that of as_of."""
+        return date(self.as_of.year + years, month, day)
+
+    def leap_birth(self, turns_75_after: int) -> date:
+        """Born on 29 February so that the 75th birthday is this many years after that of as_of, or soonest later."""
+        year = self.as_of.year + turns_75_after - 75
+        return date(next(year + n for n in range(8) if isleap(year + n)), 2, 29)
+
+    def months_before(self, months: int) -> date:
+        """The first day of the month so many months before that of as_of."""
+        months_since = self.as_of.year * 12 + self.as_of.month - 1 - months
+        return date(months_since // 12, months_since % 12 + 1, 1)
+
     def birth(self, age: int, offset: int = 0) -> date:
         """Born so that this birthday falls on as_of plus offset."""
         day = self.day(offset)
@@ -222,8 +237,8 @@ class Catalogue:
             "name_kana": f"{surname[1]}　{given[1]}",
             "sex": "male" if suffix % 2 == 0 else "female",
             "birth_date": date(1980, 6, 15) if suffix == 0 else date(2012, 1, 10) + timedelta(days=400 * suffix),
-            "qualified_on": date(2024, 4, 1),
-            "decided_on": date(2024, 4, 9),
+            "qualified_on": self.on(-1, 4, 1),
+            "decided_on": self.on(-1, 4, 9),
             "lost_on": None,
             "protected": False,
             **changes,
@@ -263,7 +278,7 @@ def _membership(c: Catalogue) -> None:
     c.household("lost_before_as_of", person("membership_lost", lost_on=day(-20)), person("membership_lost"), tier=1)
     c.household("lost_day_after_as_of", person(lost_on=day(1)), tier=1)
     c.household("lost_dependent_only", person(), person("membership_lost", lost_on=day(0)))
-    c.household("lost_on_day_of_qualification", person("membership_lost", lost_on=date(2024, 4, 1)))
+    c.household("lost_on_day_of_qualification", person("membership_lost", lost_on=c.on(-1, 4, 1)))
     c.household(
         "lost_before_every_other_reason",
         person("membership_lost", lost_on=day(0), protected=True, decided_on=day(-10), birth_date=c.birth(76)),
@@ -275,8 +290,8 @@ def _membership(c: Catalogue) -> None:
     c.household("birthday_75_day_after_as_of", person(birth_date=c.birth(75, 1)), tier=1)
     c.household("insured_reached_75", person("reached_75", birth_date=c.birth(75, -40)), person("reached_75"))
     c.household("dependent_reached_75", person(), person("reached_75", birth_date=c.birth(75)))
-    c.household("born_29_february_reached_75", person("reached_75", birth_date=date(1948, 2, 29)))
-    c.household("born_29_february_turns_75_in_validity", person(birth_date=date(1952, 2, 29)), person())
+    c.household("born_29_february_reached_75", person("reached_75", birth_date=c.leap_birth(-5)))
+    c.household("born_29_february_turns_75_in_validity", person(birth_date=c.leap_birth(1)), person())
     c.household("reached_75_before_new_enrollee", person("reached_75", birth_date=c.birth(75), decided_on=day(-30)))
 
 
@@ -293,7 +308,7 @@ def _enrolment(c: Catalogue) -> None:
     c.household("decided_on_first_new_day", person("new_enrollee", decided_on=new_from), tier=1)
     c.household(
         "qualified_before_decided_after",
-        person("new_enrollee", qualified_on=date(2024, 10, 1), decided_on=new_from),
+        person("new_enrollee", qualified_on=c.on(-1, 10, 1), decided_on=new_from),
     )
     c.household("new_dependent_of_old_insured", person(), person("new_enrollee", decided_on=day(-60)))
     c.household("old_dependent_of_new_insured", person("new_enrollee", decided_on=day(-60)), dependent)
@@ -354,9 +369,12 @@ def _cards(c: Catalogue) -> None:
     card("card_usable", "card_usable", tier=1)
     card("certificate_expires_on_as_of", "card_usable", tier=1, certificate_expires_on=day(0))
     card("certificate_expired_day_before", "certificate_in_grace", tier=1, certificate_expires_on=day(-1))
-    card("grace_ends_on_as_of", "certificate_in_grace", certificate_expires_on=date(2025, 1, 1))
-    card("grace_from_end_of_january", "certificate_in_grace", certificate_expires_on=date(2025, 1, 31))
-    card("grace_is_over", "certificate_expired", certificate_expires_on=date(2024, 12, 31))
+    # Grace lasts to the end of the third month after, so as_of at a month's end is its last day.
+    day_of_grace = c.months_before(3)
+    card("grace_ends_on_as_of", "certificate_in_grace", certificate_expires_on=day_of_grace)
+    end_of_month = c.months_before(2) - timedelta(days=1)
+    card("grace_from_end_of_month", "certificate_in_grace", certificate_expires_on=end_of_month)
+    card("grace_is_over", "certificate_expired", certificate_expires_on=day_of_grace - timedelta(days=1))
     card("expiry_unknown", "certificate_expired", certificate_expires_on=None)
     card("cancelled_on_as_of", "registration_cancelled", tier=1, registration_cancelled_on=day(0))
     card("cancelled_day_after_as_of", "card_usable", registration_cancelled_on=day(1))
@@ -472,15 +490,17 @@ def _packing(c: Catalogue) -> None:
         person("card_usable", card=usable),
         person(),
     )
-    c.household("voluntary_household", person(qualified_on=date(2024, 3, 1)), person(), employer="voluntary", tier=1)
+    c.household("voluntary_household", person(qualified_on=c.on(-1, 3, 1)), person(), employer="voluntary", tier=1)
     c.household(
         "voluntary_until_season",
-        person(qualified_on=date(2023, 10, 20), decided_on=date(2023, 11, 1)),
+        person(qualified_on=c.on(-2, 10, 20), decided_on=c.on(-2, 11, 1)),
         employer="voluntary",
     )
-    c.household("voluntary_qualified_29_february", person(qualified_on=date(2024, 2, 29)), employer="voluntary")
-    c.household("insured_turns_75_before_december", person(birth_date=date(1950, 11, 30)), person())
-    c.household("dependent_turns_75_in_validity", person(), person(birth_date=date(1953, 8, 1)))
+    # The two years of voluntary membership hold such a day when the year before is a leap year.
+    if isleap(c.as_of.year - 1):
+        c.household("voluntary_qualified_29_february", person(qualified_on=c.on(-1, 2, 29)), employer="voluntary")
+    c.household("insured_turns_75_before_december", person(birth_date=c.on(-75, 11, 30)), person())
+    c.household("dependent_turns_75_in_validity", person(), person(birth_date=c.on(-72, 8, 1)))
     c.household("employer_closed", person(), employer="closed", tier=1)
     c.household("employer_closes_in_season", person(), employer="closing")
     c.household("employer_unknown", person(), employer="unknown", tier=1)
@@ -595,10 +615,10 @@ def _member_rejects(c: Catalogue) -> None:
         member("name_kana", "ア" * 41, "bad_format")
         member("birth_date", c.day(1), "bad_date", qualified_on=c.day(1))
         member("qualified_on", date(1980, 6, 14), "inconsistent")
-        member("lost_on", date(2024, 3, 31), "inconsistent")
+        member("lost_on", c.on(-1, 3, 31), "inconsistent")
         # A typed column of Parquet cannot hold these.
         if c.text_file:
-            member("decided_on", "2024-02-30", "bad_date")
+            member("decided_on", f"{c.as_of.year - 1}-02-30", "bad_date")
             member("protected", "TRUE", "bad_format")
         else:
             member("enrolment", "temporary", "bad_code")
@@ -633,8 +653,8 @@ def _other_rejects(c: Catalogue) -> None:
         card("suffix", "1", "bad_format")
         card("insurer_number", None, "missing_value")
         if c.text_file:
-            address("updated_on", "2025-13-01", "bad_date")
-            card("certificate_expires_on", "2026-02-30", "bad_date")
+            address("updated_on", f"{c.as_of.year}-13-01", "bad_date")
+            card("certificate_expires_on", f"{c.as_of.year + 1}-02-30", "bad_date")
             card("has_card", "yes", "bad_format")
         else:
             address("updated_on", None, "missing_value")
