@@ -159,7 +159,7 @@ def _by_branch(
         query = f"""
             select prefecture, count(*) as lots, sum(envelope_count) as envelopes,
                 sum(certificate_count) as certificates, coalesce(sum(line_count), 0) as lines,
-                sum(postage_yen) as postage_yen, sum(weight_g) / 1000 as weight_kg
+                sum(postage_yen) as postage_yen
             from read_parquet('{path}/lots.parquet') left join {lines} using (lot_id)
             group by prefecture order by prefecture"""
     found = connection.execute(query)
@@ -218,7 +218,7 @@ def _branch_table(
     counted = {
         "release": ("lots", "planned", "pulled", "packed_anew", "envelopes", "certificates", "postage_yen"),
         "employer_list": ("lots", "envelopes", "lines", "postage_yen"),
-    }.get(kind, ("lots", "envelopes", "certificates", "postage_yen", "weight_kg"))
+    }.get(kind, ("lots", "envelopes", "certificates", "postage_yen"))
     names = _branch_names()
     chosen = [code for code in sorted({*now, *then}) if branch is None or code == int(branch)]
     rows = []

@@ -8,7 +8,6 @@ WORDS = {
     "envelopes": "封筒・束",
     "certificates": "資格確認書",
     "postage_yen": "郵便料金 (円)",
-    "weight_kg": "重さ (kg)",
     "lines": "掲載者",
     "planned": "計画した封筒",
     "pulled": "引抜き",
