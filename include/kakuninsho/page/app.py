@@ -6,6 +6,7 @@
     /docs/runbooks/…           runbooks, one page an alert
     /docs/analysts.html        the analysts' guide
     /validations/… /waves/…    files as they were published
+    /previews/…                what a run would send, by branch: only for those who may approve
     /proofs/…                  pieces as they will be sent, with names: only for those who may approve
 
 It knows neither Airflow nor any user: whoever mounts it passes what must hold for every request, and says who may
@@ -118,6 +119,11 @@ def build_app(
         return FileResponse(
             path, media_type="application/pdf", headers=HEADERS, filename=name, content_disposition_type="inline"
         )
+
+    @app.get("/previews/{name}.html")
+    def preview(name: str, reader: Reader = known) -> Response:
+        _require_approver(reader)  # counts of single branches, small ones too
+        return _file(settings().data / "published" / "previews", Path(f"{name}.html"))
 
     @app.get("/{folder}/{path:path}")
     def published_file(folder: str, path: str) -> Response:
