@@ -14,7 +14,7 @@ export KAKUNINSHO_DATA := $(DATA)
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup season test test-all lint up down docs bench bench-page format clean
+.PHONY: help setup season test test-all lint up down screenshots docs bench bench-page format clean
 
 help: ## この一覧 (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,9 @@ up: $(READY) ## Airflow の画面 http://localhost:8080 (until `make down`)
 
 down: $(READY) ## 止める
 	$(BIN)/kakuninsho down --data $(DATA)
+
+screenshots: $(READY) ## README の画面を撮り直す (docs/images/, needs chromium)
+	$(BIN)/python tests/browser/take_screenshots.py $(if $(wildcard $(DATA)/summary.json),--data $(DATA))
 
 docs: $(READY) ## dbt docs と検査報告を <data>/published/ に
 	$(BIN)/kakuninsho docs --data $(DATA)
