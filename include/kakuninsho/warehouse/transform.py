@@ -132,7 +132,7 @@ def _flags(data: Path) -> list[str]:
         "--target-path", str(data / "dbt" / "target"),
         "--log-path", str(data / "dbt" / "logs"),
         "--log-level-file", "none",
-        "--quiet",
+        "--log-level", "none",  # results are logged below, a line per node
         "--no-version-check",
     ]  # fmt: skip
 
