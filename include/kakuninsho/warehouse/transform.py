@@ -99,7 +99,7 @@ def call_dbt(data: Path, arguments: list[str], *, write_artifacts: bool = False)
 
 
 def project_manifest(data: Path) -> Any:
-    """dbt's parsed project: every model with its columns, descriptions and `meta`.
+    """The parsed dbt project: every model with its columns, descriptions and `meta`.
 
     Raises:
         TransformError: the project cannot be read.
