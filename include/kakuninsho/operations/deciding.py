@@ -232,7 +232,10 @@ def _branch(code: str) -> MemberKey:
 
 
 def _decisions(settings: Settings, member: MemberKey) -> list[dict[str, Any]]:
-    files = [str(fact.table("rows")) for fact in settings.store.all("feeds/decisions") if fact.table("rows").is_file()]
+    facts = settings.store.all("feeds/decisions")
+    files = [
+        str(fact.table("rows")) for fact in facts if fact.meta["rows"].get("rows") and fact.table("rows").is_file()
+    ]
     if not files:
         return []
     connection = duckdb.connect(":memory:")

@@ -23,6 +23,7 @@ from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
 from kakuninsho.operations.work_list import AT_DESK, DECIDE, STAGES, STAGES_AT_BRANCH
+from kakuninsho.plans.approvals import approvals_of
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 from kakuninsho.warehouse.context import newest_register
@@ -174,7 +175,7 @@ def _bundles(settings: Settings, envelopes: list[str]) -> set[str]:
         return set()
     connection = duckdb.connect(":memory:")
     try:
-        files = [str(plan.table("envelopes")) for plan in settings.store.all("plans")]
+        files = [str(plan.table("envelopes")) for plan in settings.store.all("plans") if plan.meta["rows"]["envelopes"]]
         found = connection.execute(
             "select distinct bundle_id from read_parquet(?, union_by_name = true)"
             " where bundle_id is not null and envelope_id in (select unnest(?::varchar[]))",
@@ -193,7 +194,11 @@ def _read_facts(settings: Settings, key: MemberKey, marts: dict[str, list[Row]])
     connection = duckdb.connect(":memory:")
 
     def rows(kind: str, table: str, columns: str, where: str, values: list[Any], order: str = "all") -> list[Row]:
-        files = [str(fact.table(table)) for fact in store.all(kind) if fact.table(table).is_file()]
+        files = [
+            str(fact.table(table))
+            for fact in store.all(kind)
+            if fact.meta["rows"].get(table) and fact.table(table).is_file()
+        ]
         files.append(str(store.root / kind / "_empty" / f"{table}.parquet"))
         return _rows(
             connection,
@@ -203,7 +208,6 @@ def _read_facts(settings: Settings, key: MemberKey, marts: dict[str, list[Row]])
         )
 
     try:
-        voided = {row["plan_id"] for row in rows("approvals", "approvals", "plan_id", "decision = 'rejected'", [])}
         certificates = [row["certificate_id"] for row in marts["certificates"]]
         lots = [row["lot_id"] for row in marts["lots"]]
         found = {
@@ -264,19 +268,31 @@ def _read_facts(settings: Settings, key: MemberKey, marts: dict[str, list[Row]])
                 "lot_id in (select unnest(?::varchar[]))",
                 [lots],
             ),
-            "announced": rows(
-                "transfers",
-                "transfers",
-                "lot_id, file_name, received_on",
-                "step = 'announced' and lot_id in (select unnest(?::varchar[]))",
-                [lots],
-            ),
         }
     finally:
         connection.close()
     for table in ("pulls", "followed_up", "outcomes"):
-        found[table] = [row for row in found[table] if row["plan_id"] not in voided]
+        found[table] = [row for row in found[table] if not _is_voided(settings, row["plan_id"])]
+    found["announced"] = [row for lot in marts["lots"] for row in _announced(settings, lot["lot_id"])]
     return found
+
+
+def _is_voided(settings: Settings, plan_id: str) -> bool:
+    return any(answer["decision"] == "rejected" for answer in approvals_of(settings.store, plan_id))
+
+
+def _announced(settings: Settings, lot_id: str) -> list[Row]:
+    """The file of a lot that was announced to the printer. Its fact is named after it, so no other is opened."""
+    names = [path.name for path in (settings.store.root / "transfers").glob(f"*{lot_id}_*--announced")]
+    facts = [settings.store.get("transfers", name) for name in sorted(names)]
+    return [
+        {
+            "lot_id": lot_id,
+            "file_name": fact.name.removesuffix("--announced"),
+            "received_on": date.fromisoformat(fact.meta["received_on"]),
+        }
+        for fact in facts
+    ]
 
 
 def _register_part(row: Row | None) -> Row | None:
