@@ -76,7 +76,7 @@ compared as (
 not_mailed as (
     select
         certificates.member_key,
-        arg_max(certificates.reason_code, certificates.status_on) as reason_code,
+        arg_max_null(certificates.reason_code, certificates.status_on) as reason_code,
         arg_max(certificates.status, certificates.status_on) as status
     from certificates
     semi join compared on certificates.member_key = compared.member_key and not compared.is_mailed
