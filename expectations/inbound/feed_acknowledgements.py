@@ -10,17 +10,12 @@ from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_acknowledgements",
     title="印刷会社の受領通知の受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["acknowledgements"],
     parameters=common.FEED_PARAMETERS,
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present("rows", ("file_name", "result", "acknowledged_on"), "acknowledgements: required columns"),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("acknowledgements", ("file_name", "result", "acknowledged_on")),
         Rule(
             "file_answered_one_way",
             "rows",

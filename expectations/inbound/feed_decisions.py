@@ -11,18 +11,13 @@ from kakuninsho.gates.suite import CRITICAL, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_decisions",
     title="判断結果データの受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["decisions"],
     parameters=common.FEED_PARAMETERS,
     derived={"rows": {"prefecture": "prefecture_of_member(member_key)"}},
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present("rows", ("member_key", "decided_on", "decision", "decided_by"), "decisions: required columns"),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("decisions", ("member_key", "decided_on", "decision", "decided_by")),
         common.prefecture_known("rows", "register/v1, members: insurer_number"),
         Rule(
             "decision_known",

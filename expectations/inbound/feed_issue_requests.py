@@ -10,20 +10,13 @@ from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_issue_requests",
     title="交付申請データの受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["issue_requests"],
     parameters=common.FEED_PARAMETERS,
     derived={"rows": {"prefecture": "prefecture_of_member(member_key)"}},
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present(
-            "rows", ("request_id", "member_key", "requested_on", "kind"), "issue_requests: required columns"
-        ),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("issue_requests", ("request_id", "member_key", "requested_on", "kind")),
         common.prefecture_known("rows", "register/v1, members: insurer_number"),
         common.key_unique("rows", ("request_id",), "issue_requests: request_id", "request_unique"),
         Rule(

@@ -10,19 +10,12 @@ from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_piece_reports",
     title="印刷会社の差出し報告の受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["piece_reports"],
     parameters=(*common.FEED_PARAMETERS, *common.share_limits("max_spoiled_share")),
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present(
-            "rows", ("lot_id", "envelope_id", "event_type", "occurred_on"), "piece_reports: required columns"
-        ),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("piece_reports", ("lot_id", "envelope_id", "event_type", "occurred_on")),
         common.key_unique(
             "rows", ("envelope_id", "event_type"), "printer/v1, piece report", "event_once", severity=WARNING
         ),
@@ -64,12 +57,20 @@ SUITE = Suite(
         Rule(
             "spoiled_has_replacement",
             "rows",
+            WARNING,
+            "書損じの 1 通に代わりの管理番号がある（ない 1 通は台帳に残り、警報になる）",
+            "rules: a wave, each spoiled has one replacement",
+            rows("select 1 from {batch} where event_type = 'spoiled' and replacement_id is null"),
+        ),
+        Rule(
+            "replacement_valid",
+            "rows",
             CRITICAL,
-            "書損じの 1 通には、別の有効な管理番号の代わりがある",
+            "書損じの代わりは、別の有効な管理番号",
             "rules: a wave, each spoiled has one replacement",
             rows(
                 "select 1 from {batch} where event_type = 'spoiled'"
-                " and (replacement_id is null or replacement_id = envelope_id or not is_control_number(replacement_id))"
+                " and (replacement_id = envelope_id or not is_control_number(replacement_id))"
             ),
         ),
         Rule(

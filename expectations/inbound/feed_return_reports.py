@@ -10,17 +10,12 @@ from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_return_reports",
     title="不着返戻の報告の受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["return_reports"],
     parameters=(*common.FEED_PARAMETERS, *common.share_limits("max_other_reason_share")),
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present("rows", ("envelope_id", "returned_on", "reason_code"), "return_reports: required columns"),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("return_reports", ("envelope_id", "returned_on", "reason_code")),
         common.key_unique(
             "rows", ("envelope_id", "returned_on"), "printer/v1, return report", "return_once", severity=WARNING
         ),

@@ -10,17 +10,12 @@ from kakuninsho.gates.suite import CRITICAL, WARNING, Rule, Suite
 SUITE = Suite(
     name="inbound/feed_usage_counts",
     title="マイナ保険証利用件数データの受入れ",
-    what_to_do="The file was not taken in; ask its sender for a corrected file under a new name.",
-    what_to_do_ja="このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。",
+    what_to_do=common.FEED_WHAT_TO_DO,
+    what_to_do_ja=common.FEED_WHAT_TO_DO_JA,
     tables=FEEDS["usage_counts"],
     parameters=common.FEED_PARAMETERS,
     rules=(
-        common.row_floor("rows", "feeds: a file without a row that it declares is no file"),
-        common.rows_add_up("rows", "feeds: manifest of rows"),
-        common.reject_limit("rows", "feeds: max_reject_rate"),
-        common.reject_reasons_known("feeds: reason codes"),
-        common.present("rows", ("month", "prefecture_code", "uses", "verifications"), "usage_counts: required columns"),
-        common.key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
+        *common.feed_rules("usage_counts", ("month", "prefecture_code", "uses", "verifications")),
         common.key_unique(
             "rows", ("month", "prefecture_code"), "usage_counts: month, prefecture", "month_and_prefecture_once"
         ),

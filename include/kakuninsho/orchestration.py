@@ -360,10 +360,12 @@ def printer_target() -> Any:
 
 
 def _wish(given: dict[str, Any]) -> Any:
-    from kakuninsho.plans.draft import PlanRequest
+    from kakuninsho.plans.draft import PlanRequest, StopWish
 
     days = {key: date.fromisoformat(given[key]) if given[key] else None for key in ("posting_date", "run_on")}
-    return PlanRequest(kind=given["kind"], as_of=date.fromisoformat(given["as_of"]), attempt=given["attempt"], **days)
+    stop = StopWish.from_text(given["stop"]) if given["stop"] else None
+    day = date.fromisoformat(given["as_of"])
+    return PlanRequest(kind=given["kind"], as_of=day, attempt=given["attempt"], stop=stop, **days)
 
 
 def _given(wish: Any) -> dict[str, Any]:
@@ -373,6 +375,7 @@ def _given(wish: Any) -> dict[str, Any]:
         "posting_date": wish.posting_date.isoformat() if wish.posting_date else None,
         "run_on": wish.run_on.isoformat() if wish.run_on else None,
         "attempt": wish.attempt,
+        "stop": wish.stop.as_text() if wish.stop else None,
     }
 
 
@@ -415,6 +418,9 @@ def _preview(wish: Any, totals: dict[str, Any], warnings: list[str]) -> None:
     """Write the report that people read before they approve, or instead of a run."""
     from kakuninsho.operations import planning, previews
 
+    if wish.stop:
+        log.info("%s (dry run: %s): %s", wish.plan_id, is_dry_run(), json.dumps(totals))
+        return  # no piece is planned; the counts by stage are all there is
     before = planning.totals_before(settings(), wish.plan_id)
     report = previews.of_plan(settings(), wish, totals, warnings, branch=branch(), before=before)
     previews.write(settings(), report)
@@ -495,6 +501,10 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
         "[内訳](/campaign/previews/{{ p['plan_id'] }}.html) を見てから承認してください。\n\n"
         "{{ p['deadline'] }}\n\n"
         "{% for warning in p['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}"
+        "{% if p['wish']['stop'] %}\n{{ p['wish']['stop'] }}\n\n| 段階 | ロット | 封筒 |\n|---|---:|---:|\n"
+        "{% for key, name in [('not_released', '指示前'), ('released', '指示済み・差出前'), ('held', '停止中'), "
+        "('posted', '差出済み (効果なし、指示に含めない)')] %}{% if 'lots_' ~ key in now %}"
+        "| {{ name }} | {{ now['lots_' ~ key] }} | {{ now['pieces_' ~ key] }} |\n{% endif %}{% endfor %}{% endif %}"
     )
     asked = []
     for person, name in ((1, "承認 1人目"), (2, "承認 2人目")):
@@ -549,6 +559,28 @@ def plan_tasks(wish: Any, *, what: str) -> Any:
     first, second = approvals(files, what=what)
     approved: Any = record_approval(files, first.output, second.output)
     return send(approved)
+
+
+def stop_form() -> dict[str, Param]:
+    """The form of a stop order: which lots, what is to happen to them, and why. Free text could name a person."""
+    fields = forms.stop_fields(settings().campaign)
+    return {name: Param(field.pop("default", None), **field) for name, field in fields.items()}
+
+
+def stop_wish() -> Any:
+    """What the form of a stop order asks for."""
+    from kakuninsho.plans.draft import PlanRequest, StopWish
+
+    posting = chosen("lots_posted_on")
+    branch_code = chosen("lots_of_branch")
+    stop = StopWish(
+        effect=str(chosen("effect")),
+        reason_code=str(chosen("reason")),
+        lot_ids=tuple(sorted((chosen("lots") or "").replace(",", " ").split())),
+        prefecture=int(branch_code) if branch_code else None,
+        posting_date=date.fromisoformat(posting) if posting else None,
+    )
+    return PlanRequest("stop", as_of(), stop=stop)
 
 
 # --- the tasks of every DAG that takes files in -------------------------------------------------------------

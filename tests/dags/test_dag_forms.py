@@ -32,6 +32,7 @@ MORE = {
     "send_employer_lists": {"branch"},
     "mail_wave": {"wave", "branch"},
     "release_lots": {"posting_date", "branch"},
+    "stop_lots": {"effect", "reason", "lots", "lots_of_branch", "lots_posted_on"},
     "follow_up_employers": {"branch"},
     "issue_on_request": {"branch"},
     "close_season": {"branch"},

@@ -19,6 +19,7 @@ DAG_IDS = {
     "send_employer_lists",
     "mail_wave",
     "release_lots",
+    "stop_lots",
     "take_in_printer_reports",
     "follow_up_employers",
     "issue_on_request",

@@ -145,7 +145,7 @@ PLANS: dict[str, Columns] = {
     # One row.
     "plan": {
         **_PLAN,
-        "plan_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request
+        "plan_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop
         "posting_date": "DATE",  # release and request only
         "run_on": "DATE",  # follow_up, request and resend only
         "register_as_of": "DATE",  # newest register that it was made from
@@ -199,8 +199,9 @@ PLANS: dict[str, Columns] = {
         # Of a packet that lies in an employer's bundle: the bundle's control number. A packet is no piece of the lot:
         # it has its own number, the position of its bundle, and no weight or postage.
         "bundle_id": "VARCHAR",
-        # Of a bundle: the sentence about old cards (従来の保険証) on its cover letter, and the packets in it with somebody
-        # who is known to leave before old cards end, as control numbers with a blank between; null when there is none.
+        # Of a bundle: the sentence about old cards (従来の保険証) on its cover letter, and the packets in it with
+        # somebody who is known to leave before old cards end, as control numbers with a blank between; null when
+        # there is none.
         "notice": "VARCHAR",
         "old_card_packets": "VARCHAR",
     },
@@ -250,9 +251,23 @@ PLANS: dict[str, Columns] = {
         "lot_id": "VARCHAR",
         "posting_date": "DATE",
         "is_released": "BOOLEAN",
-        "withheld_reason_code": "VARCHAR",  # branch_stopped, lot_rejected, not_acknowledged
+        # lot_rejected, lot_destroyed, not_acknowledged, lot_stopped, branch_stopped
+        "withheld_reason_code": "VARCHAR",
         "sha256_clear": "VARCHAR",
     },
+    # One row per lot of a stop order, with what was known of the lot when it was drafted.
+    "stop_lots": {
+        **_PLAN,
+        "lot_id": "VARCHAR",
+        "effect": "VARCHAR",  # hold, destroy, resume
+        "reason_code": "VARCHAR",
+        "stage": "VARCHAR",  # not_released, released, held
+        "cancelled_plan_id": "VARCHAR",  # the plan whose release a hold or a destruction ends
+        "order_number": "INTEGER",  # among the stop orders of the day
+        "envelope_count": "BIGINT",
+    },
+    # One row per lot whose pieces this plan takes up again, because they can never be posted.
+    "replaced_lots": {**_PLAN, "lot_id": "VARCHAR", "reason_code": "VARCHAR"},  # lot_rejected, lot_destroyed
     # One row per certificate of a returned envelope.
     "follow_ups": {
         **_PLAN,
@@ -309,7 +324,7 @@ TRANSFERS: dict[str, Columns] = {
         "lot_id": "VARCHAR",  # null for pull lists and orders
         "file_kind": "VARCHAR",  # lot, pull_list, release_order, stop_order
         "file_name": "VARCHAR",
-        "step": "VARCHAR",  # sealed, uploaded, announced
+        "step": "VARCHAR",  # sealed, uploaded, announced; stopped: a row per lot of a stop order that was announced
         "row_count": "BIGINT",
         "envelope_count": "BIGINT",  # seeds included
         "certificate_count": "BIGINT",
@@ -343,7 +358,7 @@ KINDS: dict[str, dict[str, Columns]] = {
 CONTEXT: dict[str, Columns] = {
     "context": {
         "as_of": "DATE",  # facts received later do not exist yet
-        "run_kind": "VARCHAR",  # home, release, employer_list, follow_up, request, publish
+        "run_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop, publish
         "posting_date": "DATE",  # of a release or a request run
         "run_on": "DATE",  # of a follow-up, list or request run
         "newest_register_as_of": "DATE",

@@ -8,7 +8,8 @@ Codes and their order are those of the register's rejects. What the contracts le
 | control number | not 11 digits: bad_format; check digits (ISO 7064 MOD 97-10) that do not fit: bad_code |
 | the same row twice in a file | allowed by printer/v1; the first stays, the copies are duplicate_row |
 | two different rows of one key in a file | conflicting_duplicate, all of them: a person decides |
-| posted without tracking number, spoiled without replacement, rejected without reason | missing_value |
+| posted without tracking number, rejected without reason | missing_value |
+| spoiled without replacement | taken in: it is spoiled; that nothing replaces it is an alert and open in the ledger |
 | spoiled and replaced by itself | inconsistent |
 | uses above verifications | inconsistent |
 | decision resume | of a branch: symbol, number and suffix may be empty; the packed key has zeros there |
@@ -221,7 +222,6 @@ _FEEDS = (
                 "replacement_id",
                 required=False,
                 checks=(
-                    Check("missing_value", "event_type = 'spoiled' and replacement_id is null"),
                     *_control_number_checks("replacement_id"),
                     Check("inconsistent", "replacement_id = envelope_id"),
                 ),

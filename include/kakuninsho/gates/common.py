@@ -45,6 +45,9 @@ FEED_PARAMETERS = (
     *REJECT_LIMIT,
 )
 
+FEED_WHAT_TO_DO = "The file was not taken in; ask its sender for a corrected file under a new name."
+FEED_WHAT_TO_DO_JA = "このファイルは取り込んでいません。送付元に、別の名前の訂正ファイルを求めてください。"
+
 
 def unless_full(parameters: Mapping[str, Any]) -> str | None:
     """Skip what can only be asked of a full drop: a delta holds changed rows only."""
@@ -234,4 +237,16 @@ def share(
         of_the_file=True,
         needs=needs,
         skip_if=unless_full,
+    )
+
+
+def feed_rules(feed: str, required: tuple[str, ...]) -> tuple[Rule, ...]:
+    """What every feed's file is asked first: that it is whole, and that its required columns have values."""
+    return (
+        row_floor("rows", "feeds: a file without a row that it declares is no file"),
+        rows_add_up("rows", "feeds: manifest of rows"),
+        reject_limit("rows", "feeds: max_reject_rate"),
+        reject_reasons_known("feeds: reason codes"),
+        present("rows", required, f"{feed}: required columns"),
+        key_unique("rows", ("source_file", "row_number"), "feeds: each row of a file once", "source_row_unique"),
     )

@@ -130,3 +130,65 @@ def _months(first: date, last: date) -> list[str]:
         months.append(f"{day:%Y-%m}")
         day = (day + timedelta(days=31)).replace(day=1)
     return months
+
+
+# Why lots are stopped; told apart in the fact, in fct_lots and on the stop order's approval.
+STOP_REASONS = {
+    "return_rate": "返戻率が高い",
+    "wrong_content": "内容の誤り",
+    "possible_leak": "情報漏えいのおそれ",
+    "printer_fault": "印刷会社の事故・設備",
+    "disaster": "災害・郵便の停止",
+    "plan_again": "計画の作り直し",
+    "cleared": "原因がなくなった (再開)",
+}
+STOP_EFFECTS = {
+    "hold": "停止 (再開の指示まで印刷・差出しを止める)",
+    "destroy": "廃棄 (全件を引き抜き、あとで新しいロットで送り直す)",
+    "resume": "再開 (差出しには新しい差出指示が要る)",
+}
+
+
+def stop_fields(campaign: Campaign) -> dict[str, Schema]:
+    """Fields of the form of a stop order. Lots must fit everything that is given; at least one of the three must be."""
+    first, last = bounds(campaign)
+    lot = r"[a-z0-9]+-[HSEL]-[0-9]{2}-[0-9]{8}-[0-9]{2,}"
+    branches = {branch.prefecture_code: f"{branch.prefecture_code} {branch.branch_name}" for branch in load_branches()}
+    return {
+        "effect": {
+            "type": "string",
+            "default": "hold",
+            "enum": list(STOP_EFFECTS),
+            "values_display": STOP_EFFECTS,
+            "title": "指示",
+            "description": "差し出されたロットには効果がありません。",
+        },
+        "reason": {
+            "type": "string",
+            "default": "wrong_content",
+            "enum": list(STOP_REASONS),
+            "values_display": STOP_REASONS,
+            "title": "理由",
+            "description": "事実と fct_lots に残ります。個人が分かることは書けません。",
+        },
+        "lots": {
+            "type": NULLABLE,
+            "pattern": f"^{lot}([ ,]+{lot})*$",
+            "title": "ロットID",
+            "description": "空白かコンマで区切ります。例: fy2025-H-18-20251003-01",
+        },
+        "lots_of_branch": {
+            "type": NULLABLE,
+            "enum": [None, *branches],
+            "values_display": {"null": NOT_CHOSEN, "None": NOT_CHOSEN, **branches},
+            "title": "支部",
+            "description": "この支部の、印刷会社にあるすべてのロット。",
+        },
+        "lots_posted_on": {
+            "type": NULLABLE,
+            "pattern": f"^{DAY}$",
+            "title": "差出日",
+            "description": f"この差出日のロット ({first} から {last})。"
+            "ロットID・支部とともに入れると、すべてに合うロットだけです。",
+        },
+    }

@@ -22,10 +22,10 @@ from kakuninsho.gates.lot_files import write_file_counts
 from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
-from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order
+from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
-from kakuninsho.printer.transfer import SftpTarget, deliver_all, seal_all
+from kakuninsho.printer.transfer import SftpTarget, deliver_all, land_stopped, seal_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, run_models
@@ -52,6 +52,7 @@ MODELS = {
         "+int_requests_judged,path:models/intermediate",
         "int_run_context",
     ],
+    "stop": ["+int_lots,path:models/intermediate", "int_run_context"],
 }
 
 
@@ -110,13 +111,17 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
         return []
     path = candidate_path(settings.store, wish.plan_id)
     totals = Draft.read(path).totals
+    if wish.kind == "stop":
+        posted = totals.get("lots_posted")
+        # What holds for each lot was asked of the models when it was drafted; there is no piece to judge.
+        return [f"差出済みの {posted} ロットには効果がないため、指示に含めません (posted: no effect)"] if posted else []
     if wish.kind in {"follow_up", "employer_list"} and not totals["row_count"]:
         return ["この計画には対象がありません (nobody in this plan)"]
     suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
         wish.kind, "outbound/plan_lots"
     )
     parameters: dict[str, Any] = {"highest_sequence_before": totals["highest_sequence_before"]}
-    if wish.kind in {"release", "request"}:
+    if wish.kind in {"release", "resend", "request"}:
         # A posting date with nothing but pulls, or nothing at all to change, has no certificate of its own; nor has a
         # run whose requests are all refused.
         parameters["declared_rows"] = totals["certificate_count"]
@@ -210,6 +215,8 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
             files += _release_files(settings, plan, files, outbox)
         if kind == "request":
             files += _request_order(settings, plan, files, outbox)
+        if kind == "stop":
+            files += _stop_files(settings, plan, outbox)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
     return files
 
@@ -267,6 +274,9 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
     files = seal_plan(settings, plan_id, subject, received_on)
     with recorded(settings.data, "send", received_on) as record:
         deliver_all(settings.store, files, target, received_on=received_on)
+        for file in files:
+            if file.file_kind == "stop_order":
+                _land_stopped(settings, plan_id, file, received_on)
         record.update(files=len(files), envelopes=sum(file.envelope_count or 0 for file in files))
     shutil.rmtree(settings.data / "outbox" / plan_id, ignore_errors=True)
     return {"files": len(files), "envelopes": sum(file.envelope_count or 0 for file in files)}
@@ -280,15 +290,52 @@ def _gate_tables(suite: str, path: Path) -> dict[str, Path]:
     }
 
 
-def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:
-    """The pull list and the release order of a posting date; the order names the hash of each lot that it releases."""
-    sent = {
+def _stop_files(settings: Settings, plan: Fact, outbox: Path) -> list[ClearFile]:
+    """The stop order of a plan; with a resumption, the release order of what no release of a posting date covers."""
+    rows = pq.read_table(plan.table("stop_lots")).to_pylist()
+    day, number = rows[0]["received_on"], rows[0]["order_number"]
+    files = [
+        write_stop_order(day, {row["lot_id"]: row["effect"] for row in rows}, settings.campaign, outbox, ordinal=number)
+    ]
+    # A request plan brings its own release order, which ended with the hold: it is given again.
+    requested = {
+        lot_id
+        for other in settings.store.all("plans")
+        if other.name.startswith("request-") and other.table("lots").is_file()
+        for lot_id in pq.read_table(other.table("lots"), columns=["lot_id"]).column("lot_id").to_pylist()
+    }
+    sent = _sent_hashes(settings)
+    again = {
+        row["lot_id"]: sent[row["lot_id"]]
+        for row in rows
+        if row["effect"] == "resume" and row["lot_id"] in requested and "-S-" in row["lot_id"]
+    }
+    if again:
+        posting_date = add_business_days(day, 1)
+        files.append(write_release_order(posting_date, again, settings.campaign, outbox, ordinal=10 + number))
+    return files
+
+
+def _land_stopped(settings: Settings, plan_id: str, file: ClearFile, received_on: date) -> None:
+    """Record, once the order is announced, which lots it stops or lets go on."""
+    rows = pq.read_table(settings.store.get("plans", plan_id).table("stop_lots")).to_pylist()
+    land_stopped(settings.store, file, [row["lot_id"] for row in rows], plan_id, received_on)
+
+
+def _sent_hashes(settings: Settings) -> dict[str, str]:
+    """SHA-256 of the clear file of each lot that was sealed."""
+    return {
         str(row["lot_id"]): str(row["sha256_clear"])
         for fact in settings.store.all("transfers")
         if fact.name.endswith("--sealed")
         for row in pq.read_table(fact.table("transfers")).to_pylist()
         if row["lot_id"]
     }
+
+
+def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:
+    """The pull list and the release order of a posting date; the order names the hash of each lot that it releases."""
+    sent = _sent_hashes(settings)
     sent |= {file.lot_id: file.sha256 for file in supplementary if file.lot_id}
     released = pq.read_table(plan.table("release_lots"), filters=[("is_released", "=", True)])
     lot_ids = {*released.column("lot_id").to_pylist(), *(file.lot_id for file in supplementary if file.lot_id)}

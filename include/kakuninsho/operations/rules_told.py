@@ -174,6 +174,10 @@ REASONS: dict[str, Text] = {
         "ロットが印刷会社に拒否され、新しい番号で送り直した",
         "the printer rejected its lot, sent again under new numbers",
     ),
+    "lot_destroyed": (
+        "差出し前にロットを止めて廃棄した (中止指示)",
+        "its lot was stopped before posting and destroyed (stop order)",
+    ),
     "spoiled": ("刷り損じ", "spoiled in printing"),
     "superseded_by_request": ("申請による新しい資格確認書に替わった", "a certificate on request took its place"),
     "returned_by_member": ("本人が返信用封筒で返した", "sent back by the member in the reply envelope"),
@@ -261,6 +265,10 @@ NEXT_BY_REASON: dict[str, Text] = {
     ),
     "plan_voided": ("作り直した計画に載ります。", "A plan made again will hold this person."),
     "lot_rejected": ("新しい番号の資格確認書が代わりに送られます。", "Its replacement under a new number is sent."),
+    "lot_destroyed": (
+        "新しいロットで作り直され、新しい番号の資格確認書が送られます。",
+        "It is planned again in a new lot and sent under a new number.",
+    ),
     "superseded_by_request": (
         "申請による資格確認書が代わりになります。",
         "The certificate on request takes its place.",

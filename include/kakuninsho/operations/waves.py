@@ -94,12 +94,15 @@ def release_wish(settings: Settings, as_of: date, posting_date: date | None = No
 
 
 def hand_off_wish(settings: Settings, as_of: date) -> PlanRequest:
-    """What a day hands over: the first plan, or, once that is sent, its lots that the printer rejected."""
+    """What a day hands over: the first plan, or, once that is sent, its lots that can never be posted."""
     return resend_wish(settings, as_of) or home_wish(settings, as_of)
 
 
 def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
-    """The wish to send lots of home mail that the printer rejected again, under new numbers; None without any."""
+    """The wish to send home lots that the printer rejected or had to destroy again, under new numbers; None without.
+
+    What went to employers or was asked for is taken up by the next run of its own kind.
+    """
     wish = PlanRequest("resend", as_of, run_on=as_of)
     if settings.store.find("plans", wish.plan_id) is not None:
         return wish
@@ -112,18 +115,33 @@ def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
                 select lot_id, arg_max(result, (acknowledged_on, row_number)) as result
                 from read_parquet('{root}/feeds/acknowledgements/*/rows.parquet')
                 where lot_id is not null and received_on <= ? group by lot_id
+            ),
+            destroyed as (
+                select stopped.lot_id
+                from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
+                join read_parquet('{root}/transfers/*/transfers.parquet') as sent using (plan_id, lot_id)
+                where stopped.effect = 'destroy' and sent.step = 'stopped' and sent.received_on <= ?
+            ),
+            voided as (
+                select plan_id from read_parquet('{root}/approvals/*/approvals.parquet') where decision = 'rejected'
+            ),
+            replaced as (
+                select plan_id, replaces_lot_id as lot_id from read_parquet('{root}/plans/*/lots.parquet')
+                union all
+                select plan_id, lot_id from read_parquet('{root}/plans/*/replaced_lots.parquet')
             )
-            select count(*) from read_parquet('{root}/plans/*/lots.parquet') as lots join answers using (lot_id)
-            where result = 'rejected' and lot_kind in ('home', 'supplementary')
-                and lot_id not in (
-                    select replaces_lot_id from read_parquet('{root}/plans/*/lots.parquet')
-                    where replaces_lot_id is not null and plan_id not in (
-                        select plan_id from read_parquet('{root}/approvals/*/approvals.parquet')
-                        where decision = 'rejected'
-                    )
+            select count(*) from read_parquet('{root}/plans/*/lots.parquet') as lots
+            join read_parquet('{root}/plans/*/plan.parquet') as plans using (plan_id)
+            left join answers using (lot_id)
+            where (answers.result = 'rejected' or lots.lot_id in (select lot_id from destroyed))
+                and lots.lot_kind in ('home', 'supplementary') and plans.plan_kind <> 'request'
+                and lots.plan_id not in (select plan_id from voided)
+                and lots.lot_id not in (
+                    select lot_id from replaced
+                    where lot_id is not null and plan_id not in (select plan_id from voided)
                 )
             """,
-            [as_of],
+            [as_of, as_of],
         ).fetchone()
     finally:
         connection.close()

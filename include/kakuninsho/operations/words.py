@@ -50,6 +50,8 @@ WORDS = {
     "unprintable_text": "印刷できない文字",
     "branch_stopped": "支部の差出し停止 (返戻率超過)",
     "lot_rejected": "印刷会社がロットを拒否",
+    "lot_destroyed": "中止指示で廃棄したロット",
+    "lot_stopped": "中止指示で停止中",
     "not_acknowledged": "印刷会社の受領確認がない",
     "household_voluntary": "任意継続",
     "household_without_insured": "被保険者の行がない",

@@ -6,10 +6,11 @@ Drafting again writes the same bytes for the same facts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -28,21 +29,53 @@ class PlanError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class StopWish:
+    """Which lots a stop order is about, and what it does. A lot must fit everything that is given.
+
+    `effect`: hold, destroy, resume, with the effects per stage of the contract printer/v1.
+    """
+
+    effect: str
+    reason_code: str
+    lot_ids: tuple[str, ...] = ()
+    prefecture: int | None = None
+    posting_date: date | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells two orders of one day apart."""
+        return hashlib.sha256(self.as_text().encode()).hexdigest()[:8]
+
+    def as_text(self) -> str:
+        """A form in which tasks pass it on."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_text(cls, text: str) -> StopWish:
+        """The opposite of `as_text`."""
+        given = json.loads(text)
+        day = date.fromisoformat(given["posting_date"]) if given["posting_date"] else None
+        return cls(**given | {"lot_ids": tuple(given["lot_ids"]), "posting_date": day})
+
+
+@dataclass(frozen=True)
 class PlanRequest:
     """Which plan is wanted, for which day."""
 
-    kind: str  # home, release, resend, employer_list, follow_up, request
+    kind: str  # home, release, resend, employer_list, follow_up, request, stop
     as_of: date
     posting_date: date | None = None
     run_on: date | None = None
     attempt: int = 1  # counts on when the plan before was rejected by an approver
+    stop: StopWish | None = None
 
     @property
     def plan_id(self) -> str:
         """Name of the plan: the same wish has the same name, so that asking twice freezes once."""
         days = (self.run_on, self.as_of) if self.kind == "request" else (self.posting_date, self.run_on, self.as_of)
         day = next(day for day in days if day)
-        again = f"-{self.attempt}" if self.attempt > 1 else ""
+        again = f"-{self.stop.digest}" if self.stop else ""
+        again += f"-{self.attempt}" if self.attempt > 1 else ""
         return f"{self.kind.replace('_', '-')}-{day.isoformat()}{again}"
 
 
@@ -221,9 +254,10 @@ def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, 
 
 
 def _rejected_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, _request: PlanRequest) -> None:
-    """Envelopes of home and supplementary lots that the printer rejected, as they were frozen (rules: a lot).
+    """Envelopes of home and supplementary lots that can never be posted, as they were frozen (rules: a lot).
 
-    Each lot gets the next number of its branch and posting date. Posting date, validity and k/n stay: the release
+    The printer rejected the lot, or a stop order had it destroyed; what had been pulled from it stays pulled. Each
+    lot gets the next number of its branch and posting date. Posting date, validity and k/n stay: the release
     re-checks them as it does every planned envelope.
     """
     connection.execute(
@@ -240,14 +274,18 @@ def _rejected_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign,
             ))::integer as lot_number
         from intermediate.int_lots as lots
         join known using (lot_kind, prefecture, posting_date)
-        where lots.answer = 'rejected' and not lots.is_replaced and not lots.is_voided
-            and lots.lot_kind in ('home', 'supplementary');
+        where lots.undone_reason_code is not null and lots.needs_release
+            and not lots.is_replaced and not lots.is_voided;
         create temp table pieces as
         select
             lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position, employer_key,
             envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address, building,
             weight_g, envelope_id as replaces_envelope_id, lot_id as replaces_lot_id
-        from staging.stg_plans__envelopes join rejected_lots using (lot_id);
+        from staging.stg_plans__envelopes join rejected_lots using (lot_id)
+        where envelope_id not in (
+            select envelope_id from staging.stg_plans__pulls join intermediate.int_plans using (plan_id)
+            where not is_voided
+        );
         create temp view pending as
         select
             pieces.lot_kind, pieces.prefecture, pieces.posting_date, pieces.lot_number, pieces.household_key,
@@ -302,6 +340,84 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
     )
 
 
+# What was known of a lot when the order was drafted, and for which stages each effect means something.
+_STAGE = """case when lots.posted_count > 0 then 'posted' when lots.stop_effect = 'hold' then 'held'
+    when lots.is_released then 'released' else 'not_released' end"""
+_STAGES_OF = {
+    "hold": ("not_released", "released"),
+    "destroy": ("not_released", "released", "held"),
+    "resume": ("held",),
+}
+NO_PIECES = """
+    create temp table pieces as
+    select lot_kind, prefecture, posting_date, wave_key, 0 as lot_number, household_key, position, employer_key,
+        envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address, building,
+        weight_g
+    from staging.stg_plans__envelopes where false
+"""
+
+
+def _stopped_lots(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
+    """Lots that lie at the printer and that a stop order is about (contract printer/v1, stop order).
+
+    Raises:
+        PlanError: no lot fits, or the order would have no effect on any: says how many there are by stage.
+    """
+    stop = request.stop
+    if stop is None or stop.effect not in _STAGES_OF:
+        raise PlanError(f"plan {request.plan_id}: a stop order needs its lots and one of {', '.join(_STAGES_OF)}")
+    if not (stop.lot_ids or stop.prefecture or stop.posting_date):
+        raise PlanError(f"plan {request.plan_id}: name lots, a branch or a posting date")
+    connection.execute(NO_PIECES)
+    connection.execute(
+        f"""
+        create temp table fitting_lots as
+        select lots.lot_id, lots.plan_id, lots.plan_kind, lots.envelope_count, {_STAGE} as stage
+        from intermediate.int_lots as lots
+        where lots.announced_on is not null and not lots.is_voided and not lots.is_replaced
+            and lots.undone_reason_code is null
+            and (len(?) = 0 or list_contains(?, lots.lot_id))
+            and coalesce(lots.prefecture = ?::integer, true) and coalesce(lots.due_posting_date = ?::date, true)
+        """,
+        [list(stop.lot_ids), list(stop.lot_ids), stop.prefecture, stop.posting_date],
+    )
+    by_stage = dict(connection.execute("select stage, count(*) from fitting_lots group by all order by all").fetchall())
+    known = {row[0] for row in connection.execute("select lot_id from fitting_lots").fetchall()}
+    unknown = sorted(set(stop.lot_ids) - known)
+    if unknown:
+        raise PlanError(
+            f"plan {request.plan_id}: {len(unknown)} lots do not lie at the printer, or do not fit the rest of the "
+            "form: " + ", ".join(unknown)
+        )
+    if not set(by_stage) & set(_STAGES_OF[stop.effect]):
+        found = ", ".join(f"{count} {stage}" for stage, count in by_stage.items()) or "no lot fits"
+        raise PlanError(
+            f"plan {request.plan_id}: {stop.effect} would have no effect ({found}). What is posted cannot be called "
+            "back; only what is held can be resumed"
+        )
+    stages = ", ".join(f"'{stage}'" for stage in _STAGES_OF[stop.effect])
+    connection.execute(
+        f"""
+        create temp table stop_lots as
+        with releases as (
+            select release_lots.lot_id, max(release_lots.plan_id) as plan_id
+            from staging.stg_plans__release_lots as release_lots join intermediate.int_plans as plans using (plan_id)
+            where release_lots.is_released and plans.is_approved group by release_lots.lot_id
+        )
+        select fitting_lots.lot_id, '{stop.effect}' as effect, ? as reason_code, fitting_lots.stage,
+            case when fitting_lots.stage = 'released' then coalesce(
+                releases.plan_id, case when fitting_lots.plan_kind = 'release' then fitting_lots.plan_id end
+            ) end as cancelled_plan_id,
+            (select 1 + count(distinct plan_id) from staging.stg_plans__stop_lots
+                where received_on = date '{request.as_of}') as order_number,
+            fitting_lots.envelope_count
+        from fitting_lots left join releases using (lot_id)
+        where fitting_lots.stage in ({stages})
+        """,
+        [stop.reason_code],
+    )
+
+
 _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
     "home": _household_pieces,
     "release": _household_pieces,
@@ -309,6 +425,14 @@ _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest],
     "follow_up": _employer_pieces,
     "employer_list": _employer_pieces,
     "request": _requested_pieces,
+    "stop": _stopped_lots,
+}
+# Lots that can never be posted, and that a plan of each kind takes up again.
+_TAKES_UP = {
+    "resend": "needs_release",
+    "follow_up": "plan_kind = 'follow_up'",
+    "employer_list": "plan_kind = 'employer_list'",
+    "request": "plan_kind = 'request'",
 }
 
 
@@ -482,6 +606,14 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
                 from numbered_packets
             ) as held using (lot_kind, prefecture, posting_date, lot_number, household_key, position)
             cross join stamp order by sequence, slot"""
+    if request.kind in _TAKES_UP:
+        queries["replaced_lots"] = f"""
+            select lot_id, undone_reason_code as reason_code, stamp.plan_id, stamp.received_on
+            from intermediate.int_lots cross join stamp
+            where undone_reason_code is not null and {_TAKES_UP[request.kind]} and not is_replaced and not is_voided
+            order by lot_id"""
+    if request.kind == "stop":
+        queries["stop_lots"] = "select * from stop_lots cross join stamp order by lot_id"
     if request.kind == "request":
         queries["request_outcomes"] = "select * from outcomes cross join stamp order by request_id"
     if request.kind == "release":
@@ -507,7 +639,8 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
             _copy(connection, queries[table], columns, path / f"{table}.parquet")
         elif table != "plan":
             write_empty(path / f"{table}.parquet", columns)
-    _export_people_to_guard(connection, path, request)
+    if request.kind != "stop":
+        _export_people_to_guard(connection, path, request)
     return _export_totals(connection, path, request, has_certificates=has_certificates)
 
 
@@ -572,9 +705,22 @@ def _export_totals(
         "employer_list": "pending_lines",
         # A refusal is told to a person too, so it makes a plan; who is held is only looked at again next time.
         "request": "(select member_key from pending union all select member_key from outcomes where outcome <> 'held')",
+        "stop": "stop_lots",
     }.get(request.kind, "numbered")
     count = connection.execute(f"select count(*) from {lines}").fetchone()
+    if request.kind == "stop":
+        stages = connection.execute(
+            "select stage, count(*), sum(envelope_count)::bigint from fitting_lots group by all order by all"
+        ).fetchall()
+        found = {
+            f"{what}_{stage}": number
+            for stage, *numbers in stages
+            for what, number in zip(("lots", "pieces"), numbers, strict=True)
+        }
+    else:
+        found = {}
     return {
+        **found,
         **dict(zip(names, row or (), strict=True)),
         "lots": lots[0] if lots else 0,
         "row_count": count[0] if count else 0,

@@ -232,9 +232,26 @@ def seal_step(store: FactStore, file: ClearFile, keys: Keys, *, received_on: dat
     return fact
 
 
+def land_stopped(store: FactStore, file: ClearFile, lot_ids: Sequence[str], plan_id: str, received_on: date) -> Fact:
+    """Record the fourth step of a stop order, after it was announced: a row for each lot that it is about."""
+    name = f"{file.name}--stopped"
+    order: dict[str, Any] = {"plan_id": plan_id, "file_kind": file.file_kind, "file_name": file.name, "step": "stopped"}
+    order |= {"sha256_clear": file.sha256, "received_on": received_on}
+    with (
+        contextlib.suppress(FactConflictError),  # an earlier run got as far
+        store.land("transfers", name, received_on=received_on, source=file.name, source_sha256=file.sha256) as draft,
+    ):
+        _write_rows(draft.table("transfers"), [order | {"lot_id": lot_id} for lot_id in lot_ids])
+    return store.get("transfers", name)
+
+
 def _write_row(path: Path, **values: Any) -> None:
+    _write_rows(path, [values])
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in TRANSFERS["transfers"].items()])
-    pq.write_table(pa.Table.from_pylist([values], schema=schema), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
 async def _deliver_all(store: FactStore, names: Sequence[str], target: SftpTarget, received_on: date) -> None:

@@ -142,7 +142,6 @@ BAD_ROWS: dict[str, list[tuple[str, str | None, str]]] = {
         (f"{LOT},00000000800,posted,2025-10-03,50012345682,", "envelope_id", "bad_code"),
         (f"{LOT},{number(9)},lost,2025-10-03,,", "event_type", "bad_code"),
         (f"{LOT},{number(10)},posted,2025-10-03,,", "tracking_number", "missing_value"),
-        (f"{LOT},{number(11)},spoiled,2025-10-03,,", "replacement_id", "missing_value"),
         (f"{LOT},{number(12)},spoiled,2025-10-03,,{number(12)}", "replacement_id", "inconsistent"),
         (f"{LOT},{number(13)},spoiled,2025-10-03,,00000000800", "replacement_id", "bad_code"),
     ],

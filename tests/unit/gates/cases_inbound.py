@@ -342,6 +342,9 @@ CASES |= {
             "posted_has_tracking_number": Break("update rows set tracking_number = null where row_number = 1"),
             "tracking_number_once": Break("update rows set tracking_number = '12345670002' where row_number = 1"),
             "spoiled_has_replacement": Break("update rows set replacement_id = null where row_number = 60"),
+            "replacement_valid": Break(
+                "update rows set replacement_id = left(replacement_id, 9) || '00' where row_number = 60"
+            ),
             "replacement_once": Break(
                 "update rows set event_type = 'spoiled', tracking_number = null, replacement_id = control_number(900)"
                 " where row_number = 59"

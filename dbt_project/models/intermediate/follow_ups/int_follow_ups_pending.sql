@@ -15,6 +15,10 @@ follow_ups as (
     select * from {{ ref('stg_plans__follow_ups') }}
 ),
 
+undone as (
+    select * from {{ ref('int_follow_ups_undone') }}
+),
+
 plans as (
     select * from {{ ref('int_plans') }}
 ),
@@ -31,10 +35,12 @@ campaign as (
     select * from {{ ref('stg_campaign') }}
 ),
 
+-- A bundle that can never be posted does not count: its envelopes are due again.
 followed_up as (
     select distinct follow_ups.envelope_id
     from follow_ups
     inner join plans on follow_ups.plan_id = plans.plan_id
+    anti join undone on follow_ups.plan_id = undone.plan_id and follow_ups.envelope_id = undone.envelope_id
     where not plans.is_voided
 ),
 

@@ -22,6 +22,10 @@ follow_ups as (
     select * from {{ ref('stg_plans__follow_ups') }}
 ),
 
+undone as (
+    select * from {{ ref('int_follow_ups_undone') }}
+),
+
 certificate_returns as (
     select * from {{ ref('stg_feeds__certificate_returns') }}
 ),
@@ -57,6 +61,7 @@ followed_up as (
         arg_max(follow_ups.bundle_id, follow_ups.run_on) as bundle_id
     from follow_ups
     inner join plans on follow_ups.plan_id = plans.plan_id
+    anti join undone on follow_ups.plan_id = undone.plan_id and follow_ups.envelope_id = undone.envelope_id
     where not plans.is_voided
     group by follow_ups.certificate_id
 ),
@@ -70,13 +75,20 @@ bundle_fates as (
     group by frozen_envelope_id
 ),
 
+-- One that can never be posted takes nobody's place.
 superseded as (
     select
         certificates.supersedes_certificate_id as certificate_id,
         min(certificates.received_on) as superseded_on
     from certificates
     inner join plans on certificates.plan_id = plans.plan_id
-    where certificates.supersedes_certificate_id is not null and not plans.is_voided
+    left join envelopes on certificates.envelope_id = envelopes.envelope_id
+    where
+        certificates.supersedes_certificate_id is not null
+        and not plans.is_voided
+        and not coalesce(
+            envelopes.status = 'replaced' and envelopes.status_reason_code in ('lot_rejected', 'lot_destroyed'), false
+        )
     group by certificates.supersedes_certificate_id
 ),
 

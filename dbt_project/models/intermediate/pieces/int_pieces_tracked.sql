@@ -113,7 +113,15 @@ tracked as (
         versions.wave_key,
         lots.announced_on,
         lots.is_voided,
-        lots.is_replaced or resent.envelope_id is not null as is_sent_again,
+        lots.undone_reason_code,
+        coalesce(lots.undone_reason_code = 'lot_destroyed', false) as is_destroyed,
+        -- A household's lot waits for the plan that sends it again; what went to employers or was asked for is due
+        -- again at once, and the next run of its kind takes it up.
+        resent.envelope_id is not null
+        or (
+            (lots.is_replaced or coalesce(lots.undone_reason_code is not null and not lots.needs_release, false))
+            and not (coalesce(lots.undone_reason_code = 'lot_destroyed', false) and pull_lists.envelope_id is not null)
+        ) as is_sent_again,
         pieces.print_event_type,
         pieces.print_event_on,
         pieces.posted_on,
@@ -152,16 +160,18 @@ judged as (
             when tracked.print_event_type = 'pulled' then 'pulled'
             when tracked.print_event_type = 'posted' then 'live'
             when tracked.is_pull_listed then 'pulled'
+            when tracked.is_destroyed then 'pulled'
             when stopped_households.plan_id is not null then 'pulled'
             else 'live'
         end as status,
         case
             when tracked.is_voided then 'plan_voided'
-            when tracked.is_sent_again then 'lot_rejected'
+            when tracked.is_sent_again then coalesce(tracked.undone_reason_code, 'lot_rejected')
             when tracked.print_event_type = 'spoiled' then 'spoiled'
             when tracked.is_incident then 'posted_though_pulled'
             when tracked.print_event_type = 'posted' then null
             when tracked.is_pull_listed then 'pull_listed'
+            when tracked.is_destroyed then 'lot_destroyed'
             when tracked.print_event_type = 'pulled' then 'pulled_not_listed'
             when stopped_households.plan_id is not null then 'replacement_stopped'
         end as status_reason_code

@@ -11,6 +11,22 @@ employers as (
     select * from {{ ref('int_employers_judged') }}
 ),
 
+frozen_envelopes as (
+    select * from {{ ref('stg_plans__envelopes') }}
+),
+
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
+-- One list for every employer: another run makes those whose lot can never be posted, and no second one.
+listed_before as (
+    select distinct frozen_envelopes.employer_key
+    from frozen_envelopes
+    inner join lots on frozen_envelopes.lot_id = lots.lot_id
+    where frozen_envelopes.lot_kind = 'employer_list' and not lots.is_voided and lots.undone_reason_code is null
+),
+
 final as (
     select
         listed.employer_key,
@@ -24,6 +40,7 @@ final as (
     from listed
     inner join employers on listed.employer_key = employers.employer_key
     inner join members on listed.member_key = members.member_key
+    anti join listed_before on listed.employer_key = listed_before.employer_key
 )
 
 select * from final

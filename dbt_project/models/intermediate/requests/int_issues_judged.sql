@@ -57,12 +57,26 @@ campaign as (
     select * from {{ ref('stg_campaign') }}
 ),
 
--- What a run issued or refused is never judged again; what it held is.
+-- Issued in a lot that can never be posted: nobody got it.
+undone as (
+    select distinct
+        plan_id,
+        member_key
+    from certificates
+    where plan_kind = 'request' and status = 'superseded' and reason_code in ('lot_rejected', 'lot_destroyed')
+),
+
+-- What a run issued or refused is never judged again; what it held is, and what it issued in vain.
 decided as (
     select distinct request_outcomes.request_id
     from request_outcomes
     inner join plans on request_outcomes.plan_id = plans.plan_id
-    where not plans.is_voided and request_outcomes.outcome <> 'held'
+    left join undone
+        on request_outcomes.plan_id = undone.plan_id and request_outcomes.member_key = undone.member_key
+    where
+        not plans.is_voided
+        and request_outcomes.outcome <> 'held'
+        and not (request_outcomes.outcome = 'issue' and undone.member_key is not null)
 ),
 
 open_requests as (

@@ -16,6 +16,8 @@ waiting as (
         lots.lot_id,
         lots.prefecture,
         lots.answer,
+        lots.stop_effect,
+        lots.undone_reason_code,
         run_context.posting_date
     from lots
     inner join run_context on lots.posting_date <= run_context.posting_date
@@ -33,7 +35,9 @@ judged as (
         waiting.posting_date,
         case
             when waiting.answer = 'rejected' then 'lot_rejected'
+            when waiting.undone_reason_code is not null then waiting.undone_reason_code
             when waiting.answer is null then 'not_acknowledged'
+            when waiting.stop_effect = 'hold' then 'lot_stopped'
             when stopped.prefecture is not null then 'branch_stopped'
         end as withheld_reason_code
     from waiting

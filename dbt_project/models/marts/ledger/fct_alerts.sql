@@ -104,6 +104,63 @@ rejected as (
     where lots.answer = 'rejected' and not lots.is_replaced and not lots.is_voided
 ),
 
+-- Whoever is in a lot that a stop order had destroyed has no certificate until the lot is planned again.
+destroyed as (
+    select
+        'lot_destroyed' as alert_code,
+        lots.lot_id as subject,
+        lots.envelope_count as count,
+        lots.stopped_on as raised_on,
+        'critical' as severity
+    from lots
+    where lots.undone_reason_code = 'lot_destroyed' and not lots.is_replaced and not lots.is_voided
+),
+
+held_back as (
+    select
+        'lot_stopped' as alert_code,
+        lots.lot_id as subject,
+        lots.envelope_count as count,
+        lots.stopped_on as raised_on,
+        'warning' as severity
+    from lots
+    where lots.stop_effect = 'hold' and not lots.is_voided
+),
+
+stopped_and_posted as (
+    select
+        'stopped_piece_posted' as alert_code,
+        lots.lot_id as subject,
+        lots.posted_count as count,
+        lots.first_posted_on as raised_on,
+        'critical' as severity
+    from lots
+    where lots.stop_effect in ('hold', 'destroy') and lots.posted_count > 0
+),
+
+-- Lists and orders carry no lot: their answers are told apart by the name of the file.
+orders_answered as (
+    select
+        file_name,
+        arg_max(result, (acknowledged_on - date '2020-01-01') * 10000000000 + row_number) as answer,
+        max(acknowledged_on) as acknowledged_on
+    from acknowledgements
+    where lot_id is null
+    group by file_name
+),
+
+orders_rejected as (
+    select
+        'order_rejected' as alert_code,
+        transfers.file_name as subject,
+        1 as count,
+        orders_answered.acknowledged_on as raised_on,
+        'warning' as severity
+    from transfers
+    inner join orders_answered on transfers.file_name = orders_answered.file_name
+    where transfers.step = 'announced' and transfers.file_kind <> 'lot' and orders_answered.answer = 'rejected'
+),
+
 count_differs as (
     select
         'acknowledged_count_differs' as alert_code,
@@ -153,7 +210,7 @@ posted_unreleased as (
         first_posted_on as raised_on,
         'critical' as severity
     from lots
-    where posted_count > 0 and not is_released
+    where posted_count > 0 and not is_released and coalesce(stop_effect not in ('hold', 'destroy'), true)
 ),
 
 incidents as (
@@ -398,6 +455,14 @@ alerts as (
     select * from unacknowledged
     union all
     select * from rejected
+    union all
+    select * from destroyed
+    union all
+    select * from held_back
+    union all
+    select * from stopped_and_posted
+    union all
+    select * from orders_rejected
     union all
     select * from count_differs
     union all

@@ -58,6 +58,10 @@ follow_ups as (
     select * from {{ ref('stg_plans__follow_ups') }}
 ),
 
+undone_follow_ups as (
+    select * from {{ ref('int_follow_ups_undone') }}
+),
+
 pieces as (
     select * from {{ ref('int_pieces_latest') }}
 ),
@@ -449,6 +453,42 @@ pull_terms as (
     group by all
 ),
 
+-- 5e: lots that a stop order holds back or had destroyed. A piece of theirs that is posted all the same is missing on
+-- the right: an incident. What is kept back waits for a person, what is to be destroyed for the printer's word.
+stopped_lots as (
+    select *
+    from lots
+    where stop_effect in ('hold', 'destroy')
+),
+
+stop_terms as (
+    select
+        '5e_stopped' as stage,
+        'left' as side,
+        'stopped' as term,
+        coalesce(sum(envelope_count), 0) as term_count,
+        0 as open_count
+    from stopped_lots
+    union all
+    select
+        '5e_stopped' as stage,
+        'right' as side,
+        unnest(['pulled', 'spoiled', 'kept_back', 'to_be_destroyed']) as term,
+        unnest([
+            coalesce(sum(pulled_original_count), 0),
+            coalesce(sum(spoiled_original_count), 0),
+            coalesce(sum(envelope_count - reported_original_count) filter (where stop_effect = 'hold'), 0),
+            coalesce(sum(envelope_count - reported_original_count) filter (where stop_effect = 'destroy'), 0)
+        ]) as term_count,
+        unnest([
+            0,
+            0,
+            coalesce(sum(envelope_count - reported_original_count) filter (where stop_effect = 'hold'), 0),
+            coalesce(sum(envelope_count - reported_original_count) filter (where stop_effect = 'destroy'), 0)
+        ]) as open_count
+    from stopped_lots
+),
+
 -- 6: tracking numbers of posted pieces, against where the pieces are.
 posted_pieces as (
     select
@@ -504,7 +544,15 @@ followed_up as (
         follow_ups.envelope_outcome
     from follow_ups
     inner join plans on follow_ups.plan_id = plans.plan_id
+    anti join undone_follow_ups
+        on follow_ups.plan_id = undone_follow_ups.plan_id and follow_ups.envelope_id = undone_follow_ups.envelope_id
     where not plans.is_voided
+),
+
+-- Their bundle can never be posted, so the next run takes them.
+due_again as (
+    select distinct envelope_id
+    from undone_follow_ups
 ),
 
 last_follow_up as (
@@ -535,6 +583,7 @@ return_terms as (
         '7_returned' as stage,
         'right' as side,
         case
+            when due_again.envelope_id is not null then 'due_again'
             when
                 run_context.as_of > campaign.closing_follow_up_on
                 and returned_pieces.return_known_on >= campaign.closing_follow_up_on
@@ -542,15 +591,21 @@ return_terms as (
             else 'not_yet_due'
         end as term,
         count(*) as term_count,
-        count(*) filter (where run_context.as_of <= campaign.closing_follow_up_on) as open_count
+        count(*) filter (
+            where run_context.as_of <= campaign.closing_follow_up_on or due_again.envelope_id is not null
+        ) as open_count
     from returned_pieces
     cross join run_context
     cross join campaign
     cross join last_follow_up
     left join followed_up on returned_pieces.envelope_id = followed_up.envelope_id
+    left join due_again on returned_pieces.envelope_id = due_again.envelope_id
     where
         followed_up.envelope_id is null
-        and coalesce(returned_pieces.return_known_on >= last_follow_up.run_on, true)
+        and (
+            coalesce(returned_pieces.return_known_on >= last_follow_up.run_on, true)
+            or due_again.envelope_id is not null
+        )
     group by all
 ),
 
@@ -570,6 +625,8 @@ terms as (
     select * from sample_terms
     union all
     select * from pull_terms
+    union all
+    select * from stop_terms
     union all
     select * from posted_terms
     union all

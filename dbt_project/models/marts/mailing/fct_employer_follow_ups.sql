@@ -2,6 +2,10 @@ with follow_ups as (
     select * from {{ ref('stg_plans__follow_ups') }}
 ),
 
+undone as (
+    select * from {{ ref('int_follow_ups_undone') }}
+),
+
 plans as (
     select * from {{ ref('int_plans') }}
 ),
@@ -22,6 +26,7 @@ envelopes as (
         min(follow_ups.reason_code) filter (where follow_ups.outcome = follow_ups.envelope_outcome) as reason_code
     from follow_ups
     inner join plans on follow_ups.plan_id = plans.plan_id
+    anti join undone on follow_ups.plan_id = undone.plan_id and follow_ups.envelope_id = undone.envelope_id
     where not plans.is_voided
     group by follow_ups.envelope_id, follow_ups.run_on
 ),

@@ -6,6 +6,10 @@ plans as (
     select * from {{ ref('int_plans') }}
 ),
 
+lots as (
+    select * from {{ ref('int_lots') }}
+),
+
 final as (
     select
         {{ insurer_number(prefecture_of('list_lines.member_key', of='member')) }} as insurer_number,
@@ -17,7 +21,8 @@ final as (
         plans.run_on as listed_on
     from list_lines
     inner join plans on list_lines.plan_id = plans.plan_id
-    where not plans.is_voided
+    inner join lots on list_lines.lot_id = lots.lot_id
+    where not plans.is_voided and lots.undone_reason_code is null
 )
 
 select * from final

@@ -16,6 +16,8 @@ final as (
         postage_yen,
         status,
         withheld_reason_code,
+        stop_reason_code,
+        stopped_on,
         announced_on,
         acknowledged_on,
         released_on,

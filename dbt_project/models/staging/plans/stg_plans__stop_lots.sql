@@ -1,0 +1,24 @@
+with source as (
+    select * from {{ source('plans', 'stop_lots') }}
+),
+
+run_context as (
+    select as_of from {{ ref('stg_context') }}
+),
+
+final as (
+    select
+        plan_id,
+        received_on,
+        lot_id,
+        effect,
+        reason_code,
+        stage,
+        cancelled_plan_id,
+        order_number,
+        envelope_count
+    from source
+    where received_on <= (select run_context.as_of from run_context)
+)
+
+select * from final
