@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import published_kit
 import pyarrow.parquet as pq
 import pytest
+
+from kakuninsho.page import figures, render
 
 IDENTITIES = ("1_register", "2_people", "3_envelopes", "4_transfers", "5_pieces", "6_posted", "7_returned")
 KAKUNINSHO = Path(sys.executable).parent / "kakuninsho"
@@ -124,6 +127,56 @@ def test_analysts_get_no_names(marts: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     personal = {"name", "name_kana", "address", "building", "birth_date", "postal_code", "addressee_name"}
     assert personal.isdisjoint(name for (name,) in columns)
+
+
+def test_no_name_or_address_is_anywhere_in_the_copy_for_analysts(season_2000: Path) -> None:
+    assert published_kit.leaks(season_2000, published_kit.PersonalTexts(season_2000)) == []
+
+
+def test_the_restricted_copy_has_whom_branches_write_to_and_no_protected_address(season_2000: Path) -> None:
+    assert (season_2000 / "restricted").stat().st_mode & 0o777 == 0o700
+    with duckdb.connect(str(season_2000 / "restricted" / "analytics.duckdb"), read_only=True) as connection:
+        assert connection.execute("select distinct table_name from duckdb_tables()").fetchall() == [
+            ("dim_waiting_people",)
+        ]
+        named, hidden, told = connection.execute(
+            "select count(name), count(*) filter (where is_protected),"
+            " count(address) filter (where is_protected) from marts.dim_waiting_people"
+        ).fetchall()[0]
+    assert named > 0
+    assert hidden > 0
+    assert told == 0
+
+
+@pytest.mark.parametrize(("query", "reads_parquet"), published_kit.guide_queries())
+def test_each_query_of_the_analysts_guide_runs(
+    season_2000: Path, marts: duckdb.DuckDBPyConnection, query: str, reads_parquet: bool
+) -> None:
+    if reads_parquet:
+        assert duckdb.sql(query.replace("'published/", f"'{season_2000}/published/")).fetchall()
+    else:
+        assert marts.execute(query).fetchall()
+
+
+def test_the_campaign_page_shows_the_ledger_of_the_mart(season_2000: Path, marts: duckdb.DuckDBPyConnection) -> None:
+    found = figures.read(season_2000)
+    html = render.campaign_page(found, title="令和7年度", base="", runbooks={})
+    for stage, left, right in marts.execute("select stage, left_side, right_side from fct_ledger").fetchall():
+        row = re.search(f'<tr data-stage="{stage}">.*?</tr>', html, re.DOTALL)
+        assert row is not None
+        assert f'class="n left">{left:,}<' in row.group()
+        assert f'class="n right">{right:,}<' in row.group()
+    assert {step.state for step in found.steps} == {"done"}
+
+
+def test_everyone_of_the_register_is_in_the_flow_of_people(season_2000: Path, marts: duckdb.DuckDBPyConnection) -> None:
+    count = {step.step_code: step.people_count for step in figures.read(season_2000).flow}
+    taken_off = ("rejected", "card_usable", "otherwise_excluded", "held_at_snapshot")
+    assert count["register"] - sum(count[code] for code in taken_off) == count["target"]
+    assert count["target"] + count["addition"] == count["to_be_served"]
+    today = [step for step in figures.read(season_2000).flow if step.step_kind == "today"]
+    assert sum(step.people_count for step in today) == count["to_be_served"]
+    assert _one(marts, "select left_side from fct_ledger where stage = '2_people'") == count["to_be_served"]
 
 
 def _copy_facts(season: Path, target: Path) -> Path:

@@ -48,7 +48,7 @@ def test_links_lead_to_files_also_after_the_folder_is_copied(tmp_path: Path) -> 
     page = render(settings, find_reports(published / "validations"), "campaign.html")
     assert 'href="../validations/as_of=2025-04-30/inbound/clean.html"' in page
     assert 'href="summary.json"' in page
-    assert '<tr class="stop"><td>1_register</td><td class="n">1,000</td>' in page
+    assert '<tr class="stop"><td>加入者データ <span class="soft">1_register</span></td><td class="n">1,000</td>' in page
 
 
 def test_page_before_anything_happened_says_so(tmp_path: Path) -> None:
