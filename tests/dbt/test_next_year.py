@@ -13,6 +13,8 @@ from campaigns import write_next_year
 from kakuninsho.campaign import load_campaign
 from kakuninsho.operations.planning import MODELS
 
+pytestmark = pytest.mark.slow  # tests/unit/campaign/test_next_year.py is the quick one
+
 SNAPSHOT, HAND_OFF = date(2026, 4, 30), date(2026, 5, 15)
 WHO = (
     "through", "between", "new", "lost", "lost_after", "turns_75", "turns_75_after", "usable", "grace", "expired",
