@@ -30,6 +30,7 @@ app = typer.Typer(
         f"{EXIT_CODES}\n\nText is Japanese where LANG or LC_ALL says ja, else English.",
     ),
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )

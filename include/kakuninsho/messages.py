@@ -57,6 +57,11 @@ class TwoLanguageError(ValueError):
 # in English: which file, which rule, how many, what to do.
 HEADLINES: dict[str, tuple[str, str]] = {
     "AcceptanceError": ("受入試験を続けられません", "The acceptance cannot go on"),
+    "AnswersRefusedError": ("受け入れなかった報告があります", "Answers of the printer were refused"),
+    "BenchError": ("計測を続けられません", "The benchmark cannot go on"),
+    "DeliveryError": ("警報を届けられません", "An alert could not be brought to people"),
+    "NothingPublishedError": ("まだ公開された写しがありません", "Nothing is published yet"),
+    "OutsideError": ("代役の世界に問題があります", "The stand-in world refuses"),
     "ApprovalError": ("承認として数えられません", "The approval does not count"),
     "BenchError": ("計測できません", "Nothing is measured"),
     "CampaignError": ("年度の設定 (campaign) が正しくありません", "The campaign file does not hold together"),
@@ -66,6 +71,7 @@ HEADLINES: dict[str, tuple[str, str]] = {
     "FeedConflictError": ("同じ名前で内容の違うファイルです", "The same file name with other content"),
     "GateError": ("検査を通りませんでした", "The gate did not pass"),
     "HostKeyError": ("接続先のホスト鍵が登録と違います", "The host key is not the pinned one"),
+    "InboundError": ("受け取ったものを取り込めません", "A delivery is refused"),
     "InstallationError": ("準備ができません", "The installation cannot be set up"),
     "LotFileError": ("ロットのファイルに問題があります", "Something is wrong with a lot's file"),
     "PageError": ("画面 (Airflow) が応じません", "The page does not answer"),

@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["printer", *map(str, words)])
+    done = CliRunner().invoke(app, ["printer", *map(str, words)], env={"LC_ALL": "ja_JP.UTF-8"})
     return done.exit_code, done.output
 
 

@@ -273,7 +273,7 @@ def test_the_check_command_counts_rejects(tmp_path: Path) -> None:
     register = tmp_path / "register"
     deliver(register, {**ROWS, "members": [*ROWS["members"], member(5)]})
     (deliver(register, as_of=date(2025, 5, 31)) / "manifest.json").unlink()
-    result = CliRunner().invoke(app, ["check", str(register)], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, ["check", str(register)], env={"COLUMNS": "200", "LC_ALL": "C.UTF-8"})
     assert result.exit_code == 0
     assert "duplicate_row 1" in result.output
     assert "waiting: no manifest yet" in result.output
