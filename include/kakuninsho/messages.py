@@ -58,7 +58,6 @@ class TwoLanguageError(ValueError):
 HEADLINES: dict[str, tuple[str, str]] = {
     "AcceptanceError": ("受入試験を続けられません", "The acceptance cannot go on"),
     "AnswersRefusedError": ("受け入れなかった報告があります", "Answers of the printer were refused"),
-    "BenchError": ("計測を続けられません", "The benchmark cannot go on"),
     "DeliveryError": ("警報を届けられません", "An alert could not be brought to people"),
     "NothingPublishedError": ("まだ公開された写しがありません", "Nothing is published yet"),
     "OutsideError": ("代役の世界に問題があります", "The stand-in world refuses"),
