@@ -14,7 +14,7 @@ export KAKUNINSHO_DATA := $(DATA)
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup season test test-all lint up down screenshots docs bench bench-page format clean
+.PHONY: help setup season test test-all lint up down screenshots docs bench bench-sizes bench-page format clean
 
 help: ## この一覧 (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -56,8 +56,16 @@ screenshots: $(READY) ## README の画面を撮り直す (docs/images/, needs ch
 docs: $(READY) ## dbt docs と検査報告を <data>/published/ に
 	$(BIN)/kakuninsho docs --data $(DATA)
 
-bench: $(READY) ## 全国規模の計測 (MEMBERS=39700000 MEMORY=8GB, 結果は benchmarks/results)
+bench: $(READY) ## 全国規模の計測 (MEMBERS=39700000 MEMORY=8GB PEERS=1, 結果は benchmarks/results)
 	$(BIN)/kakuninsho bench $(if $(filter-out file,$(origin MEMBERS)),--members $(MEMBERS)) --seed $(SEED) --memory $(MEMORY) $(if $(PEERS),--peers)
+
+bench-sizes: $(READY) ## 増え方と Airflow の分も計り、頁を書く (about twice the national run)
+	$(BIN)/kakuninsho bench --seed $(SEED) --memory $(MEMORY) --members 2000
+	$(BIN)/kakuninsho bench --seed $(SEED) --memory $(MEMORY) --members 397000 $(if $(PEERS),--peers)
+	$(BIN)/kakuninsho bench --seed $(SEED) --memory $(MEMORY) --members 3970000 $(if $(PEERS),--peers)
+	$(BIN)/kakuninsho bench --seed $(SEED) --memory $(MEMORY) --members 39700000 $(if $(PEERS),--peers)
+	$(BIN)/kakuninsho bench --seed $(SEED) --memory $(MEMORY) --members 20000 --airflow
+	$(BIN)/kakuninsho bench --page
 
 bench-page: $(READY) ## 計測結果から docs/national-scale.md を書く
 	$(BIN)/kakuninsho bench --page

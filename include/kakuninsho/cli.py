@@ -453,6 +453,9 @@ def bench(
     peers: Annotated[
         bool, typer.Option("--peers", help=t("pandas, polars, PySpark とも比べる", "pandas, polars, PySpark as well"))
     ] = False,
+    airflow: Annotated[
+        bool, typer.Option("--airflow", help=t("Airflow 自体の時間だけを計る", "only what Airflow itself takes"))
+    ] = False,
     page: Annotated[
         bool, typer.Option("--page", help=t("計測せず、説明書の頁だけを書く", "measure nothing, write the docs page"))
     ] = False,
@@ -463,6 +466,11 @@ def bench(
     folder = results or commands.RESULTS
     if page:
         commands.write_page(folder, commands.PAGE, console)
+        return
+    if airflow:
+        commands.measure_airflow(
+            data.resolve(), members=members, seed=seed, memory=memory, results=folder, console=console
+        )
         return
     commands.bench(
         data.resolve(),

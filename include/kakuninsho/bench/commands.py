@@ -60,9 +60,13 @@ def bench(
     parts.append(run("compare", folder))
     record = report.assemble(members, seed, memory, before, PROJECT_ROOT, parts)
     if peers:
+        from kakuninsho.bench.floor import input_values
         from kakuninsho.bench.peers import run_peers
+        from kakuninsho.bench.season import settings_of
 
-        record["peers"] = run_peers(folder, memory, record, log=log, console=console)
+        settings = settings_of(folder, drops)
+        values = input_values(settings, folder / "floor" / "lots")
+        record["peers"] = run_peers(settings, folder, values, memory, log=log, console=console)
     earlier = home / "register.json"
     if "register" not in record["parts"] and earlier.is_file():
         record["parts"] = {"register": _from_json(earlier)} | record["parts"]
@@ -80,7 +84,9 @@ def bench(
 def write_page(results: Path, page: Path, console: Console) -> None:
     """Write tables and chart of the page from the JSONs."""
     runs = report.read(results)
-    report.write_page(runs, page)
+    airflow = results / "airflow.json"
+    overhead = json.loads(airflow.read_text(encoding="utf-8")) if airflow.is_file() else None
+    report.write_page(runs, page, overhead)
     console.print(f"{page}: {len(runs)} sizes", highlight=False, soft_wrap=True)
 
 
@@ -101,3 +107,24 @@ def _as_json(part: PartFigures) -> str:
 def _from_json(path: Path) -> dict[str, object]:
     found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def measure_airflow(data: Path, *, members: int, seed: int, memory: str, results: Path, console: Console) -> Path:
+    """Measure what Airflow takes for ten DAG runs beside their work, and write `airflow.json`. Returns its path.
+
+    Raises:
+        PartError: a DAG run failed.
+    """
+    folder, log = data / "airflow", data / "airflow.log"
+    shutil.rmtree(folder, ignore_errors=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = report.machine()
+    command = command_of("overhead", data=folder, register=folder, members=members, seed=seed, memory=memory)
+    part = run_part("overhead", command, folder, memory, log=log, tell=lambda phase: _show(phase, console))
+    results.mkdir(parents=True, exist_ok=True)
+    path = results / "airflow.json"
+    found = {"commit": report.commit(PROJECT_ROOT), "machine": before} | part.result
+    path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    console.print(f"{path}: {part.result}", highlight=False, soft_wrap=True)
+    return path

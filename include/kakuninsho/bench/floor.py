@@ -45,7 +45,7 @@ def run(settings: Settings, folder: Path, phase: Phase) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     out = folder / "lots"
     out.mkdir(parents=True, mode=0o700)
-    values = _values(settings, out)
+    values = input_values(settings, out)
     script, each_lot = FLOOR_SQL.read_text(encoding="utf-8").split(EACH_LOT)
     with memory(spill=folder / "spill") as connection:
         with phase("floor: prepare"):
@@ -71,6 +71,7 @@ def run(settings: Settings, folder: Path, phase: Phase) -> dict[str, Any]:
                 list(pool.map(write, lots))
             counts["rows"] = _count(connection, "certificates")
             counts["files"] = len(lots)
+        _write_order(connection, folder / "order")
         result = {
             "certificates": _count(connection, "certificates"),
             "envelopes": _count(connection, "certificates where sort_key % 10 = 1"),
@@ -134,6 +135,19 @@ def _file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _write_order(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Which certificates in which order, lot by lot: what the peers' files are held against. No part of the floor."""
+    folder.mkdir()
+    connection.execute(
+        f"""
+        copy (
+            select control_number(sort_key // 10), sort_key % 10, member_key, valid_until
+            from certificates order by lot_id, sort_key
+        ) to '{folder / "all.csv"}' (format csv, header false)
+        """
+    )
+
+
 def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
     row = connection.execute(f"select count(*) from {source}").fetchone()
     return int(row[0]) if row else 0
@@ -143,7 +157,8 @@ def _statements(script: str) -> list[str]:
     return [part for part in script.split(";\n") if part.strip()]
 
 
-def _values(settings: Settings, out: Path) -> dict[str, Any]:
+def input_values(settings: Settings, out: Path) -> dict[str, Any]:
+    """What the floor, and each peer, is told of the campaign; `out` is the folder of the lot files."""
     values = settings.campaign.parameters
     snapshot = values.snapshot_as_of
     return {

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from kakuninsho.bench.limits import limit_process
 
-PARTS = ("register", "season", "floor", "compare")
+PARTS = ("register", "season", "floor", "compare", "overhead")
 
 
 class Teller:
@@ -79,8 +79,14 @@ def _run(given: argparse.Namespace, teller: Teller) -> dict[str, Any]:
 
         settings = settings_of(given.data, given.register)
         return Bench(settings, given.data / "outside", teller.phase).run()
-    from kakuninsho.bench import floor
     from kakuninsho.bench.season import settings_of
+
+    if given.part == "overhead":
+        from kakuninsho.bench import overhead
+
+        own = settings_of(given.data, given.data / "outside" / "core" / "register")
+        return overhead.measure(own, given.members, given.seed, teller.phase)
+    from kakuninsho.bench import floor
 
     settings = settings_of(given.data, given.register)
     if given.part == "floor":

@@ -232,7 +232,7 @@ def _timed(run: Run) -> list[dict[str, Any]]:
     return [phase for phase in phases(run, "season") if phase["phase"] not in NOT_OURS]
 
 
-def page_part(runs: list[Run], chart_name: str) -> str:
+def page_part(runs: list[Run], chart_name: str, overhead: Run | None = None) -> str:
     """The part of the page that is written from the JSONs."""
     if not runs:
         return "No run has been recorded yet.\n"
@@ -269,6 +269,15 @@ def page_part(runs: list[Run], chart_name: str) -> str:
     peers = [(run, run["peers"]) for run in runs if run.get("peers")]
     if peers:
         lines += ["", "### Peers", "", *_peer_rows(peers)]
+    if overhead:
+        lines += [
+            "",
+            "### Airflow's own share",
+            "",
+            f"{overhead['dag_runs']} DAG runs at {overhead['members']:,} members took {overhead['seconds']:,} s. "
+            f"{overhead['work_seconds']:,} s were the stages' work; the rest, {overhead['overhead_seconds']:,} s or "
+            f"{overhead['overhead_per_dag_run']:.2f} s a DAG run, is Airflow's, its database's, and what tasks import.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -338,7 +347,7 @@ def _peer_rows(found: list[tuple[Run, dict[str, Any]]]) -> list[str]:
     return rows
 
 
-def write_page(runs: list[Run], page: Path) -> None:
+def write_page(runs: list[Run], page: Path, overhead: Run | None = None) -> None:
     """Put tables and chart of the runs into the page, between its marks.
 
     Raises:
@@ -352,7 +361,7 @@ def write_page(runs: list[Run], page: Path) -> None:
         draw(runs[-1], chart)
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n\n{page_part(runs, chart.name)}\n{END}{tail}", encoding="utf-8")
+    page.write_text(f"{head}{BEGIN}\n\n{page_part(runs, chart.name, overhead)}\n{END}{tail}", encoding="utf-8")
 
 
 def draw(run: Run, path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.store import FactStore
 from kakuninsho.paths import DBT_PROJECT
+from kakuninsho.warehouse import kept
 from kakuninsho.warehouse.context import Context, write_context
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ def run_models(
 ) -> list[NodeResult]:
     """Write the context and run a dbt command on a selection.
 
-    Staging is made of views, so it is built once per warehouse and project, not with every selection.
+    Staging is made of views, so it is built once per warehouse and project, not with every selection; tables that are
+    there as this run would build them (`kept`) are not built again, but tested like the others.
 
     Args:
         store: facts to read; the warehouse file lies beside them.
@@ -61,7 +63,22 @@ def run_models(
     write_context(store, campaign, context)
     if select:
         _ensure_staging(store.data)
-    return call_dbt(store.data, [command, *_option("--select", select), *_option("--exclude", exclude)])
+    arguments = [command, *_option("--select", select)]
+    digest = kept.inputs_digest(store, campaign, context.as_of, project_hash())
+    if command != "test" and kept.are_current(store.data, digest):
+        results = call_dbt(store.data, [*arguments, "--exclude", *exclude, *kept.KEPT])
+        # Leaving a model out of a build leaves its tests out as well.
+        if command == "build" and "test_type:generic" not in exclude:
+            results += call_dbt(store.data, ["test", "--select", *kept.KEPT, *_option("--exclude", exclude)])
+        return results
+    try:
+        results = call_dbt(store.data, [*arguments, *_option("--exclude", exclude)])
+    except TransformError:
+        kept.mark(store.data, "")
+        raise
+    if command != "test" and {result.name for result in results}.issuperset(kept.KEPT):
+        kept.mark(store.data, digest)
+    return results
 
 
 def call_dbt(data: Path, arguments: list[str], *, write_artifacts: bool = False) -> list[NodeResult]:
