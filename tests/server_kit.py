@@ -19,7 +19,7 @@ from kakuninsho.replay.installation import free_port
 from kakuninsho.server.page import Page
 
 MEMBERS = 1000  # the smallest synthetic register
-RUN_SECONDS = 420
+RUN_SECONDS = float(os.environ.get("RUN_SECONDS", "420"))
 # An answer that comes before the process that asked has ended is lost: Airflow 3.3 then takes the end of that process
 # for the end of the task, tries it again and asks again. A person is seldom that quick.
 READING_SECONDS = 8.0

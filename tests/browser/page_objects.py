@@ -40,12 +40,16 @@ class Browser:
 
     def __init__(self, playwright: Playwright, environment: dict[str, str]) -> None:
         self._browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"], env=dict(environment)
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+            env=dict(environment),
         )
 
     def new_context(self) -> BrowserContext:
         """A person's browser window: Japanese, in Tokyo, logged in nowhere."""
-        context = self._browser.new_context(locale="ja-JP", timezone_id="Asia/Tokyo", viewport=SIZE)  # type: ignore[arg-type]
+        context = self._browser.new_context(
+            locale="ja-JP", timezone_id="Asia/Tokyo", viewport=SIZE, reduced_motion="reduce"
+        )  # type: ignore[arg-type]
         context.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
         # The page is set in the viewer's zone from the start; a person chooses it once, in the lower left corner.
@@ -79,7 +83,7 @@ class Person:
     def open_form(self, dag_id: str) -> Locator:
         """Open a DAG's form; returns the dialog."""
         self.open(f"/dags/{dag_id}")
-        self.page.get_by_role("button", name="トリガー").first.click()
+        self.page.get_by_test_id("trigger-dag-button").first.click()
         dialog = self.page.get_by_role("dialog")
         expect(dialog.get_by_text("試行 (送らない)")).to_be_visible()
         return dialog

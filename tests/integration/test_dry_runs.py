@@ -70,7 +70,7 @@ def dry_run(data: Path, *wanted: tuple[str, dict[str, object]]) -> dict[str, tup
     """State of each DAG's dry run and the tasks that succeeded in it."""
     runs = json.dumps([(dag_id, {"as_of": DAY.isoformat(), "dry_run": True, **conf}) for dag_id, conf in wanted])
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(data), runs], capture_output=True, text=True, check=False, timeout=540
+        [sys.executable, "-c", RUN, str(data), runs], capture_output=True, text=True, check=False, timeout=1500
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return {dag_id: (state, tasks) for dag_id, (state, tasks) in json.loads(done.stdout.splitlines()[-1]).items()}
