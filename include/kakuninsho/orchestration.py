@@ -656,6 +656,8 @@ def days_to_play() -> list[dict[str, Any]]:
     runs = outside.planned({dag_id: getattr(dag.timetable, "event_dates", ()) for dag_id, dag in bag.dags.items()})
     try:
         now = outside.today(folder)
+        if not settings().store.all("register"):  # nothing has been played: begin with the first day, not the next
+            now = min(now, settings().campaign.parameters.snapshot_as_of - timedelta(days=1))
         due = outside.due(runs, now, date.fromisoformat(to) if to else None)
         if not due and to is None:
             skip(f"代役の日は {now} で、この先に予定はありません (the season is over)")

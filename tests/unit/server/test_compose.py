@@ -52,6 +52,9 @@ def test_sandbox_sees_its_own_folder_and_no_secret() -> None:
     assert sandbox["profiles"] == ["sandbox"]
     assert sandbox["volumes"] == ["outside:/outside"]
     assert "environment" not in sandbox
+    # Its days pass from the page, where the variable names its folder, and by nothing else.
+    assert "--clock=control" in sandbox["command"]
+    assert SERVICES["scheduler"]["environment"]["KAKUNINSHO_SANDBOX"] == "${KAKUNINSHO_SANDBOX:-}"
 
 
 def test_image_installs_from_hash_pinned_locks_and_drops_root() -> None:
