@@ -16,6 +16,7 @@ from kakuninsho.sandbox import control
 from kakuninsho.sandbox.errors import ControlError
 
 VARIABLE = "KAKUNINSHO_SANDBOX"
+PATIENCE_SECONDS = 120.0  # it answers between two days, and a day of many lots takes a while
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
@@ -49,7 +50,7 @@ def today(folder: Path) -> date:
         OutsideError: nothing answers.
     """
     try:
-        return date.fromisoformat(control.status(folder)["date"])
+        return date.fromisoformat(control.status(folder, timeout=PATIENCE_SECONDS)["date"])
     except ControlError as error:
         raise OutsideError(f"the stand-in world does not answer ({error}); run `make up` again") from error
 
