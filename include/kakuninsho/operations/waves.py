@@ -10,7 +10,7 @@ from kakuninsho.operations.forecasting import deadline_sentence
 from kakuninsho.operations.planning import home_plan_id, home_wish
 from kakuninsho.plans.draft import PlanError, PlanRequest
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import memory
+from kakuninsho.warehouse import memory, published
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,24 @@ def open_month(settings: Settings, as_of: date, wave: str | None = None) -> dict
         "postage_yen": sum(lot[5] for lot in lots),
     }
     log.info("wave %s: %s", wave, counts)
+    for month, open_count, unconfirmed in waves_not_closed(settings, wave):
+        log.warning("%s はまだ締められません: 差出し待ち %d 通、確認のない引抜き %d 通", month, open_count, unconfirmed)
     log.info("%s", deadline_sentence(settings))
     return counts
+
+
+def waves_not_closed(settings: Settings, before: str) -> list[tuple[str, int, int]]:
+    """Months before one that cannot be closed, as last published: month, envelopes that wait, pulls not confirmed."""
+    if not (settings.data / "published" / "analytics.duckdb").is_file():
+        return []
+    with published(settings.data) as connection:
+        return connection.execute(
+            """
+            select wave_key, open_count, unconfirmed_pull_count from marts.fct_waves
+            where wave_key < ? and not is_closed order by wave_key
+            """,
+            [before],
+        ).fetchall()
 
 
 def month_lots(settings: Settings, wave: str) -> list[tuple[date, str, int, int, int, int]]:
