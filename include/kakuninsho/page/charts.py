@@ -66,7 +66,7 @@ class Scale:
             return False
         colour = self.colour(value)
         red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-        return red * 0.299 + green * 0.587 + blue * 0.114 < 150
+        return red * 0.299 + green * 0.587 + blue * 0.114 < 140
 
 
 def season(steps: Sequence[Step], today: date) -> Markup:
@@ -169,7 +169,7 @@ def waterfall(flow: Sequence[FlowStep]) -> Markup:
 
     The two parts have scales of their own, because what happens to a hundredth of the people must still be seen.
     """
-    left, bar, row, width = 190, 330, 30, 660
+    left, bar, row, width = 170, 308, 30, 660
     parts: list[str] = []
     level = 0
     whole = max((step.people_count for step in flow if step.step_code == "register"), default=0)

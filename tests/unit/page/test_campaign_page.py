@@ -8,9 +8,10 @@ from pathlib import Path
 import kit
 import pytest
 
-from kakuninsho.page import figures, render
+from kakuninsho.page import figures, render, words
 from kakuninsho.page.charts import TILES
 from kakuninsho.page.documents import RUNBOOKS, page, runbook_titles
+from kakuninsho.paths import DBT_PROJECT
 
 
 @pytest.fixture
@@ -41,6 +42,15 @@ def test_each_prefecture_has_a_tile_of_its_own(html: str) -> None:
 def test_an_unknown_usage_rate_stays_unknown(html: str) -> None:
     assert "<title>東京支部 マイナ保険証の利用率: なし・少数</title>" in html
     assert "<title>富山支部 マイナ保険証の利用率: 36.7%</title>" in html
+
+
+def test_each_identity_and_state_has_a_japanese_word() -> None:
+    identities = (DBT_PROJECT / "models" / "marts" / "ledger" / "fct_ledger.sql").read_text(encoding="utf-8")
+    assert set(re.findall(r"when '(\w+)'", identities)) <= set(words.LEDGER)
+    lots = (DBT_PROJECT / "models" / "intermediate" / "pieces" / "int_lots.sql").read_text(encoding="utf-8")
+    states = lots[lots.rindex("case\n            when is_voided") : lots.rindex("as status")]
+    assert len(re.findall(r"(?:then|else) '(\w+)'", states)) > 8
+    assert set(re.findall(r"(?:then|else) '(\w+)'", states)) <= set(words.LOT_STATES)
 
 
 def test_an_alert_leads_to_its_runbook(html: str) -> None:
