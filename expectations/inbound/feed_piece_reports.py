@@ -69,7 +69,7 @@ SUITE = Suite(
             "書損じの代わりは、別の有効な管理番号",
             "rules: a wave, each spoiled has one replacement",
             rows(
-                "select 1 from {batch} where event_type = 'spoiled'"
+                "select 1 from {batch} where replacement_id is not null"
                 " and (replacement_id = envelope_id or not is_control_number(replacement_id))"
             ),
         ),
