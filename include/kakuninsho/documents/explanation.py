@@ -31,10 +31,20 @@ PARTS: dict[str, told.Text] = {
     "follow_ups": ("未着後の処理", "Follow-ups"),
     "events": ("出来事", "Events"),
 }
+# Of parts with many columns: those that are shown. JSON has them all.
+SHOWN: dict[str, tuple[str, ...]] = {
+    "certificates": ("certificate_id", "need", "issued_on", "valid_until", "status", "status_on", "rule", "next_step"),
+    "envelopes": ("envelope_id", "lot_id", "posting_date", "posted_on", "returned_on", "return_reason_code"),
+    "follow_ups": ("envelope_id", "run_on", "outcome", "reason_code", "bundle_id"),
+    "requests": ("request_id", "kind", "requested_on", "outcome", "reason_code", "certificate_id"),
+    "employer_list": ("list_id", "lot_id", "listed_on"),
+    "decisions": ("decided_on", "what", "why", "decided_by", "source_file"),
+}
 # Column names in words; a column that is not named here is shown by its own name.
 COLUMNS: dict[str, told.Text] = {
     "about": ("対象", "about"),
     "as_of": ("基準日", "as of"),
+    "bundle_id": ("事業所の束", "bundle"),
     "certificate_id": ("資格確認書番号", "certificate"),
     "decided_by": ("判断した人", "by"),
     "decided_on": ("判断日・決定日", "decided on"),
@@ -42,6 +52,8 @@ COLUMNS: dict[str, told.Text] = {
     "envelope_id": ("管理番号", "control number"),
     "issued_on": ("交付日", "issued on"),
     "kind": ("種別", "kind"),
+    "list_id": ("一覧の番号", "list"),
+    "listed_on": ("掲載日", "listed on"),
     "lot_id": ("ロット", "lot"),
     "lost_on": ("資格喪失日", "lost on"),
     "need": ("事由", "need"),
@@ -55,7 +67,9 @@ COLUMNS: dict[str, told.Text] = {
     "qualified_on": ("資格取得日", "qualified on"),
     "reason_code": ("理由", "reason"),
     "received_on": ("受領日", "received on"),
+    "request_id": ("申請番号", "request"),
     "requested_on": ("申請日", "requested on"),
+    "return_reason_code": ("返戻の理由", "return reason"),
     "returned_on": ("返戻日", "returned on"),
     "route": ("経路", "route"),
     "rule": ("決めた規則", "deciding rule"),
@@ -76,7 +90,7 @@ def explanation_tables(explanation: Explanation) -> list[Table]:
     found = [_heading(explanation), *(_rules(item) for item in map(asdict, explanation.judgements))]
     whole = explanation.as_dict()
     for part, title in PARTS.items():
-        found += _part(t(*title), whole[part])
+        found += _part(t(*title), part, whole[part])
     last = Table(title=t("このあと", "What happens next"), title_justify="left", show_header=False)
     for step in (*explanation.next_steps, explanation.old_card):
         last.add_row(step)
@@ -110,9 +124,9 @@ def _rules(judgement: Mapping[str, Any]) -> Table:
     return table
 
 
-def _part(title: str, found: Any) -> list[Table]:
-    rows, names = _shown(found)
-    if not rows:
+def _part(title: str, part: str, found: Any) -> list[Table]:
+    rows, names = _shown(part, found)
+    if not names:
         return []
     if len(names) > MOST_COLUMNS:
         return [_upright(title, row, names) for row in rows]
@@ -122,16 +136,17 @@ def _part(title: str, found: Any) -> list[Table]:
     return [table]
 
 
-def _shown(found: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
+def _shown(part: str, found: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
     rows: list[Mapping[str, Any]] = [found] if isinstance(found, Mapping) else list(found or [])
-    names = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "") for row in rows)]
+    asked = SHOWN.get(part, tuple(rows[0]) if rows else ())
+    names = [name for name in asked if any(row.get(name) not in (None, "") for row in rows)]
     return rows, [name for name in names if name not in KEY_COLUMNS]
 
 
 def _upright(title: str, row: Mapping[str, Any], names: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", show_header=False)
     for name in names:
-        if row[name] not in (None, ""):
+        if row.get(name) not in (None, ""):
             table.add_row(_column(name), _text(row[name]))
     return table
 
@@ -155,6 +170,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-botto
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 .wide { overflow-x: auto; } th, td { border: 1px solid #d1d5db; padding: 0.3rem 0.5rem; text-align: left;
        vertical-align: top; } th { background: #f3f4f6; white-space: nowrap; }
+td { overflow-wrap: anywhere; min-width: 4.5rem; }
 tr.decided { background: #fef3c7; font-weight: bold; } .note { color: #6b7280; font-size: 0.85rem; }
 ul.next { background: #ecfdf5; border-left: 4px solid #10b981; padding: 0.6rem 0.6rem 0.6rem 2rem; }
 @media print { body { margin: 0; max-width: none; } }
@@ -172,9 +188,9 @@ def explanation_page(explanation: Explanation, *, asked_by: str, asked_on: date)
         ]
         whole = explanation.as_dict()
         for part, title in PARTS.items():
-            rows, names = _shown(whole[part])
+            rows, names = _shown(part, whole[part])
             if rows:
-                cells = [[_text(row[name]) for name in names] for row in rows]
+                cells = [[_text(row.get(name)) for name in names] for row in rows]
                 parts.append(_html_table(t(*title), list(map(_column, names)), [(row, False) for row in cells]))
         steps = "".join(f"<li>{escape(step)}</li>" for step in (*explanation.next_steps, explanation.old_card))
         return (

@@ -47,7 +47,7 @@ def japanese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wide_part_is_shown_upright() -> None:
     wide = {f"column_{number}": number + 1 for number in range(12)}
-    tables = explanation_tables(replace(PERSON, certificates=[wide, wide]))
+    tables = explanation_tables(replace(PERSON, events=[wide, wide]))
     assert [len(table.columns) for table in tables] == [2, 2, 2, 2, 1]
 
 
@@ -55,6 +55,12 @@ def test_a_narrow_part_has_a_row_each_and_no_key() -> None:
     rows = [{"what": "投函", "symbol": "1"}, {"what": "返戻", "symbol": "1"}]
     events = explanation_tables(replace(PERSON, events=rows))[2]
     assert (events.row_count, [column.header for column in events.columns]) == (2, ["何が"])
+
+
+def test_of_a_part_with_many_columns_those_that_tell_are_shown() -> None:
+    row = {"certificate_id": "00000000195-1", "status": "posted", "rule": "投函", "next_step": "待つ", "lot_id": "x"}
+    certificates = explanation_tables(replace(PERSON, certificates=[row]))[2]
+    assert [column.header for column in certificates.columns] == ["資格確認書番号", "状態", "決めた規則", "このあと"]
 
 
 def test_the_page_marks_the_line_that_decided_and_what_comes_next() -> None:
