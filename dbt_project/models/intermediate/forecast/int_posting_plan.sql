@@ -34,6 +34,10 @@ follow_ups as (
     select * from {{ ref('stg_plans__follow_ups') }}
 ),
 
+undone as (
+    select * from {{ ref('int_follow_ups_undone') }}
+),
+
 home_targets as (
     select * from {{ ref('int_home_targets') }}
 ),
@@ -76,10 +80,11 @@ open_lots as (
         lots.is_released,
         lots.due_posting_date,
         lots.plan_kind in ('home', 'release', 'resend') as is_home_mail,
-        lots.withheld_reason_code is not null or coalesce(lots.answer = 'rejected', false) as is_withheld,
-        -- Home mail goes out by a release alone; a rejected lot of another kind is not sent again under new numbers.
+        lots.withheld_reason_code is not null
+        or lots.undone_reason_code is not null
+        or coalesce(lots.stop_effect = 'hold', false) as is_withheld,
+        -- Home mail goes out by a release alone, also when it was rejected, destroyed or held.
         lots.needs_release and not lots.is_in_release as waits_for_release,
-        coalesce(lots.answer = 'rejected', false) and not lots.needs_release as is_lost,
         greatest(lots.posting_date, left_out.posting_date) as planned_on,
         left_out.lot_id is not null as was_left_out,
         run_context.as_of,
@@ -130,7 +135,6 @@ lot_rows as (
                 and open_lots.due_posting_date <= open_lots.as_of
                 and open_lots.is_report_awaited
                 then open_lots.due_posting_date
-            when open_lots.is_lost then null
             when open_lots.waits_for_release then next_releases.posting_date
             else greatest(open_lots.due_posting_date, open_lots.as_of)
         end as due_on,
@@ -194,10 +198,12 @@ late_rows as (
     group by all
 ),
 
+-- What lay in a bundle that was rejected or destroyed is due again.
 followed_up as (
     select distinct follow_ups.envelope_id
     from follow_ups
     inner join plans on follow_ups.plan_id = plans.plan_id
+    anti join undone on follow_ups.plan_id = undone.plan_id and follow_ups.envelope_id = undone.envelope_id
     where not plans.is_voided
 ),
 
