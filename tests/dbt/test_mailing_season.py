@@ -20,6 +20,9 @@ from mailing_facts import (
     without_row,
 )
 
+from explained import assert_explained, one_member_for_each_outcome, settings_of
+from kakuninsho.operations import publishing
+
 FAMILY, PLAIN, LEAVER, RENAMED, RETURNED, VOLUNTARY, SPOILED, PROTECTED, NOWHERE = (
     household(number) for number in range(1, 10)
 )
@@ -284,6 +287,16 @@ def test_unserved_people_are_listed_with_their_reason(season: Season) -> None:
         ("8", "held", "address_protected"),
         ("9", "held", "address_missing"),
     ]
+
+
+def test_everybody_of_the_season_is_explained(season: Season) -> None:
+    data = season.facts.store.data
+    publishing.export(data)
+    chosen = one_member_for_each_outcome(data)
+    statuses = {outcome.split(" ")[2] for found in chosen.values() for outcome in found if outcome[:4] == "cert"}
+    assert statuses >= {"pulled", "spoiled", "at_employer", "at_branch_desk", "held", "delivered"}
+    for member in chosen:
+        assert_explained(settings_of(data), member)
 
 
 def test_number_that_nobody_gave_is_an_alert_and_no_event(season: Season) -> None:

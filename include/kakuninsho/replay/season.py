@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kakuninsho.messages import t
 from kakuninsho.replay.tables import (
     FOLLOW_UP_COLUMNS,
     WAVE_COLUMNS,
@@ -75,7 +76,7 @@ def replay(
         ):
             _play(Season(settings, sandbox, log_file=log_file), console, until)
     except (InstallationError, ReplayError) as error:
-        raise SeasonError(f"{error}\n記録: {data / 'replay.log'}") from error
+        raise SeasonError(f"{error}\n{t('記録', 'log')}: {data / 'replay.log'}") from error
     return _report(settings, outside, console, complete=until is None)
 
 
@@ -90,7 +91,7 @@ def _play(season: Any, console: Console, until: date | None) -> None:
         console=console,
         transient=not console.is_terminal,
     ) as bar:
-        task = bar.add_task("準備", total=None, day="          ")
+        task = bar.add_task(t("準備", "preparing"), total=None, day="          ")
         month = ""
 
         def tell(progress: Any) -> None:
@@ -107,7 +108,12 @@ def _play(season: Any, console: Console, until: date | None) -> None:
 def _make_register(settings: Settings, core: Path, members: int, seed: int, console: Console) -> None:
     from kakuninsho.replay.installation import make_register
 
-    with Progress(TextColumn("合成データ"), BarColumn(), TextColumn("{task.description}"), console=console) as bar:
+    with Progress(
+        TextColumn(t("合成データ", "synthetic register")),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+    ) as bar:
         task = bar.add_task("", total=1.0)
         make_register(
             settings,
@@ -140,20 +146,23 @@ def _report(settings: Settings, outside: Path, console: Console, *, complete: bo
 
     summary = write_summary(settings)
     console.print(register_table(summary["register"]))
-    console.print(counts_table("個人宛発送 (waves)", "月", WAVE_COLUMNS, summary["waves"]))
-    console.print(counts_table("未着後 事業所発送 (follow-ups)", "実施日", FOLLOW_UP_COLUMNS, summary["follow_ups"]))
+    console.print(counts_table(t("個人宛発送", "Waves"), "月", WAVE_COLUMNS, summary["waves"]))
+    console.print(
+        counts_table(t("未着後 事業所発送", "Follow-ups"), "実施日", FOLLOW_UP_COLUMNS, summary["follow_ups"])
+    )
     console.print(ledger_table(summary["ledger"]))
     agrees = _compare_expected(settings, outside, console)
     for name, path in (
-        ("事実 (facts)", settings.store.root),
-        ("公開 (published)", settings.data / "published"),
-        ("印刷会社が受け取ったもの (at the printer)", outside / "sftp" / "to_printer"),
-        ("要約 (summary)", settings.data / "summary.json"),
-        ("記録 (log)", settings.data / "replay.log"),
+        (t("事実", "facts"), settings.store.root),
+        (t("公開", "published"), settings.data / "published"),
+        (t("印刷会社が受け取ったもの", "at the printer"), outside / "sftp" / "to_printer"),
+        (t("要約", "summary"), settings.data / "summary.json"),
+        (t("記録", "log"), settings.data / "replay.log"),
     ):
         console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
     if not complete:
-        console.print("[yellow]年度の途中で止めました (stopped before the season's end)[/]")
+        text = t("年度の途中で止めました", "stopped before the season's end")
+        console.print(f"[yellow]{text}[/]")
     return bool(summary["closes"]) and agrees
 
 
@@ -175,6 +184,11 @@ def _compare_expected(settings: Settings, outside: Path, console: Console) -> bo
             """
         ).fetchone()
     wrong, people = row or (0, 0)
-    mark = "[green]一致[/]" if not wrong else "[bold red]不一致[/]"
-    console.print(f"合成時の想定との比較: {people:,} 人中 {wrong:,} 人が異なる {mark}")
+    same, different = t("一致", "the same"), t("不一致", "different")
+    mark = f"[green]{same}[/]" if not wrong else f"[bold red]{different}[/]"
+    text = t(
+        f"合成時の想定との比較: {people:,} 人中 {wrong:,} 人が異なる",
+        f"beside what was planted: {wrong:,} of {people:,} people differ",
+    )
+    console.print(f"{text} {mark}")
     return not wrong
