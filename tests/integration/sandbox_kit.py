@@ -125,6 +125,8 @@ def lot(
                     counts({"60": 1, "61": 1}),
                     "65.6",
                     "390",
+                    "",
+                    "",
                 ],
             )
             weight, postage = weight + 656, postage + 390

@@ -553,3 +553,70 @@ def test_a_drop_and_a_feed_come_on_stage_on_their_day(insurer: Insurer, calm: Wo
         "issue_requests_1.csv",
         "issue_requests_1.csv.manifest.json",
     ]
+
+
+# --- certificates in the reply envelope -------------------------------------------------------------------
+
+
+def _gives_back(insurer: Insurer, day: str, until: str = "2025-09-30") -> None:
+    """The one person of the kit's lots leaves, and sends every certificate back from a day on."""
+    columns = "insurer_number,symbol,number,suffix,gives_back_on,until"
+    person = f"01180017,12345678,123,00,{day},{until}"
+    path = insurer.root.core / "backstage" / "certificates_given_back.csv"
+    path.write_text(f"{columns}\n{person}\n", encoding="utf-8")
+
+
+def _came_back(insurer: Insurer) -> dict[str, str]:
+    """Day by certificate, of every file of the feed; manifests are checked."""
+    found: dict[str, str] = {}
+    for path in sorted((insurer.root.core / "feeds").glob("certificate_returns_*.csv")):
+        lines = path.read_text(encoding="ascii").splitlines()
+        manifest = json.loads(path.with_name(f"{path.name}.manifest.json").read_text(encoding="ascii"))
+        assert manifest == {"rows": len(lines) - 1, "sha256": sha256(path.read_bytes())}
+        assert lines[0] == "certificate_id,received_on"
+        rows = dict(line.split(",") for line in lines[1:])
+        assert {day.replace("-", "") for day in rows.values()} == {path.stem.rsplit("_", 1)[1]}
+        assert not rows.keys() & found.keys()
+        found |= rows
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 90])
+def test_who_left_sends_back_the_certificates_that_have_come(insurer: Insurer, step: int) -> None:
+    _gives_back(insurer, "2025-07-12")  # a Saturday
+    rates = Rates(spoiled=0.3, returned_home=0.3, returned_very_late=0.0)
+    made = world(insurer, rates=rates)
+    clear = insurer.hand_over(made, lot_id(), 100, 40, kept=200)
+    insurer.release(made, POSTING, {lot_id(): clear})
+    while made.today < date(2025, 8, 31):
+        made.close()  # killed every time: nothing is told twice, nothing is forgotten
+        made = world(insurer, rates=rates)
+        made.advance(min(made.today + timedelta(step), date(2025, 8, 31)))
+    made.close()
+    posted = {row["envelope_id"] for row in insurer.rows("piece") if row["event_type"] == "posted"}
+    kept = posted - {row["envelope_id"] for row in insurer.rows("return")} - {number(100), number(101)}
+    found = _came_back(insurer)
+    assert {certificate.split("-")[0] for certificate in found} == kept
+    assert min(found.values()) == "2025-07-14"
+    assert len(kept) > 20
+    assert any(int(envelope) // 100 >= 142 for envelope in kept)  # also what was printed again
+
+
+def test_what_lay_in_an_employers_bundle_keeps_its_number(insurer: Insurer) -> None:
+    _gives_back(insurer, "2025-07-01")
+    made = world(insurer, rates=Rates(spoiled=0.5, returned_employer=0.0))
+    insurer.hand_over(made, lot_id("E"), 100, 10, kept=200)
+    made.advance(date(2025, 7, 31))
+    made.close()
+    packets = {number(900_000 + sequence) for sequence in range(102, 112)}
+    assert {certificate.split("-")[0] for certificate in _came_back(insurer)} == packets
+
+
+def test_what_comes_after_the_last_run_is_not_told_and_nobody_is_known_without_the_list(insurer: Insurer) -> None:
+    _gives_back(insurer, "2025-07-20", until="2025-07-18")
+    made = world(insurer, rates=CALM)
+    clear = insurer.hand_over(made, lot_id(), 100, 3)
+    insurer.release(made, POSTING, {lot_id(): clear})
+    made.advance(date(2025, 7, 31))
+    made.close()
+    assert _came_back(insurer) == {}

@@ -80,6 +80,13 @@ FOLLOW_UP_LINES: Lines = (
 )
 # "Other routes": why a request or a rolling issue is refused or held, in the order of int_issues_judged.
 REQUEST_LINES: Lines = (
+    (
+        "row_missing",
+        (
+            "申請が最新の加入者データより新しいか、行が却下されたか",
+            "asked after the newest register, or the row was rejected",
+        ),
+    ),
     ("not_a_member", ("最新の加入者データに行がないか", "no row in the newest register")),
     ("membership_lost", ("本人または被保険者が資格を喪失したか", "own or insured's membership is lost")),
     ("reached_75", ("本人または被保険者が75歳になったか", "own or insured's 75th birthday is over")),

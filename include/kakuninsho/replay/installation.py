@@ -126,6 +126,12 @@ def make_register(
     backstage.mkdir(parents=True, exist_ok=True)
     for drop in sorted(drops.glob("as_of=*")):
         drop.rename(backstage / drop.name)
+    (backstage / "feeds").mkdir(exist_ok=True)
+    for folder in sorted(drops.glob("feeds/*")):
+        folder.rename(backstage / "feeds" / folder.name)
+    given_back = drops / "certificates_given_back.csv"
+    if given_back.exists():
+        given_back.rename(backstage / given_back.name)
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """Reading a lot file as a printer does: line by line, checking every record, keeping numbers only.
 
-No name or address outlives the line it stands on. Memory holds one number and one flag per piece.
+No name or address outlives the line it stands on. Memory holds one number and one flag per piece, and, only where
+people are to send certificates back, the numbers of certificates and of who holds them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ _E = Record(
         "postage_yen",
     ),
 )
-_C = Record(RECORDS["C"], ("certificate_id", "control_number", "slot", "is_sample"))
+_C = Record(
+    RECORDS["C"],
+    ("certificate_id", "control_number", "slot", "is_sample", "symbol", "number", "suffix", "insurer_number"),
+)
 _B = Record(
     RECORDS["B"],
     (
@@ -73,11 +77,21 @@ _L = Record(
 _N = Record(RECORDS["N"], ("control_number", "line_number"))
 
 
+class Holders:
+    """Who will hold which certificate, and the piece that brings it: numbers of people and of pieces, no names."""
+
+    def __init__(self) -> None:
+        self.certificates: list[str] = []
+        self.pieces = array("q")
+        self.people: list[str] = []  # insurer number, symbol, number and suffix, in one
+
+
 @dataclass
 class Lot:
     """What is kept of a lot file: its header and totals, and a number and a sample mark per piece."""
 
     header: dict[str, str]
+    holders: Holders | None = None  # told of each certificate, where somebody has to know
     sequences: array[int] = field(default_factory=lambda: array("q"))
     samples: array[int] = field(default_factory=lambda: array("b"))
     record_count: int = 0
@@ -222,7 +236,7 @@ class _Reader:
         self.owed_parts, self.part = int(certificates), 0
 
     def certificate(self, values: tuple[str, ...]) -> None:
-        certificate_id, control, slot, is_sample = values
+        certificate_id, control, slot, is_sample, *person = values
         self.part += 1
         self.owed_parts -= 1
         lot = self.lot
@@ -232,6 +246,10 @@ class _Reader:
             self.refuse("totals_differ", "more certificates than the envelope says, or of another envelope")
         if slot != str(self.part) or certificate_id != f"{control}-{slot}" or is_sample != self.is_sample:
             self.refuse("layout_invalid", "certificate_id, slot or is_sample does not fit the envelope")
+        if lot.holders is not None and is_sample == "0":
+            lot.holders.certificates.append(certificate_id)
+            lot.holders.pieces.append(lot.sequences[-1])
+            lot.holders.people.append("|".join(person))
 
     def bundle_of_packets(self, values: tuple[str, ...]) -> None:
         control, position, packets, certificates, enclosures, weight, postage = values
@@ -281,8 +299,8 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def read_lot(path: Path) -> Lot:
-    """Read and check a lot file whole.
+def read_lot(path: Path, *, with_holders: bool = False) -> Lot:
+    """Read and check a lot file whole. `with_holders` keeps who will hold which certificate.
 
     Raises:
         RefusedError: layout_invalid, totals_differ or control_number_invalid; the first thing found.
@@ -298,7 +316,8 @@ def read_lot(path: Path) -> Lot:
             values = _H.read(line)
             if values is None:
                 reader.refuse("layout_invalid", "the header is not as agreed")
-            reader.lot = Lot(dict(zip(_H.wanted, values, strict=True)))
+            header = dict(zip(_H.wanted, values, strict=True))
+            reader.lot = Lot(header, Holders() if with_holders else None)
             allowed = _ALLOWED[reader.lot.header["lot_kind"]]
         elif kind == "T":
             values = _T.read(line)

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from kakuninsho.sandbox.batches import Batch, add_batch
 from kakuninsho.sandbox.calendar import next_worked, on_or_after, works
 from kakuninsho.sandbox.chance import SPAN, between_sql, draw_sql, happens_sql
+from kakuninsho.sandbox.core_system import HELD_AT_LEAST
 from kakuninsho.sandbox.workshop import Workshop
 
 log = logging.getLogger("kakuninsho.sandbox")
@@ -169,6 +170,7 @@ class Production:
             day,
         )
         self._send_back(day)
+        self._reach_people(day)
         state.run("drop table tracked")
         state.run("update jobs set state = 'posted' where state = 'waiting' and not is_held and due_on <= ?", day)
         reported = state.rows(
@@ -235,6 +237,27 @@ class Production:
             )
         self._misname_returns()
         state.run("drop table back")
+
+    def _reach_people(self, day: date) -> None:
+        """Certificates of today's pieces that reach people who will send them back in the reply envelope.
+
+        A piece printed again brings certificates with its own number; packets keep theirs in a bundle made again.
+        """
+        self._state.run(
+            f"""
+            insert or ignore into given_back
+            select
+                case
+                    when tracked.kind = 'E' or today.root = today.sequence then held.certificate_id
+                    else control_number(today.sequence) || '-' || split_part(held.certificate_id, '-', 2)
+                end,
+                greatest(held.gives_back_on, date '{day + HELD_AT_LEAST}'), held.until, null, false
+            from tracked
+            join today on today.lot_no = tracked.lot_no and today.sequence = tracked.sequence
+            join held on held.lot_no = today.lot_no and held.sequence = today.root
+            anti join returns on returns.lot_no = tracked.lot_no and returns.sequence = tracked.sequence
+            """
+        )
 
     def _report_returns(self, day: date) -> None:
         for lot_no, lot_id, count in self._state.rows(

@@ -70,6 +70,17 @@ create table if not exists answers (
     name varchar primary key, stream varchar not null, campaign varchar not null, written_on date not null,
     row_count bigint not null, fault varchar, is_delivered boolean not null, change_on date
 );
+-- People who will send their certificate back; the certificates of theirs that a lot holds, by the piece that brings
+-- them; and those that have reached them. received_on: the day it came back; is_told: the feed of that day is written.
+create table if not exists givers (person varchar not null, gives_back_on date not null, until date not null);
+create table if not exists held (
+    lot_no integer not null, sequence bigint not null, certificate_id varchar not null, gives_back_on date not null,
+    until date not null
+);
+create table if not exists given_back (
+    certificate_id varchar primary key, earliest_on date not null, until date not null, received_on date,
+    is_told boolean not null
+);
 -- Control number (11 digits) of a sequence: ISO 7064 MOD 97-10.
 create or replace macro control_number(sequence) as
     printf('%09d%02d', sequence, 98 - (sequence * 100) % 97);

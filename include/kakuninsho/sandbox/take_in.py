@@ -119,6 +119,7 @@ class TakeIn:
         self._keys = workshop.keys
         self._state = workshop.state
         self._faults = workshop.faults
+        self._with_holders = False
 
     def waiting(self) -> list[str]:
         """Names of manifests that arrived, or arrived again, since the last look; lots first, releases last."""
@@ -153,6 +154,7 @@ class TakeIn:
         manifest_path = self._root.inbox / manifest_name
         mark = self._mark(manifest_path)
         clear = self._state.temporary / "clear"
+        self._with_holders = self._workshop.replies.are_known  # read outside of the transaction
         try:
             with self._state.transaction():
                 verdict = self._judge(file_name, manifest_path, clear, today)
@@ -244,7 +246,7 @@ class TakeIn:
     # --- lots ---------------------------------------------------------------------------------------------
 
     def _take_lot(self, name: _Name, clear: Path, manifest: dict[str, Any], sha256: str, today: date) -> _Verdict:
-        lot = read_lot(clear)
+        lot = read_lot(clear, with_holders=self._with_holders)
         if lot.lot_id != name.lot_id or lot.header["campaign"] != name.campaign:
             raise RefusedError("manifest_differs", "lot_id or campaign of the name")
         if lot.envelope_count != name.count:
@@ -321,6 +323,8 @@ class TakeIn:
         self._state.connection.register("arriving", arriving)
         self._state.run("insert into pieces select ?, sequence, is_sample = 1 from arriving", lot_no)
         self._state.connection.unregister("arriving")
+        if lot.holders is not None:
+            self._workshop.replies.note(lot_no, lot.holders)
 
     # --- orders -------------------------------------------------------------------------------------------
 

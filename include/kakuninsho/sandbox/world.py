@@ -9,7 +9,7 @@ from typing import Any
 
 from kakuninsho.sandbox.answers import Answers
 from kakuninsho.sandbox.calendar import ONE_DAY, works
-from kakuninsho.sandbox.core_system import publish
+from kakuninsho.sandbox.core_system import ReplyEnvelopes, publish
 from kakuninsho.sandbox.errors import ControlError, SetUpError
 from kakuninsho.sandbox.misbehave import Misbehaviour
 from kakuninsho.sandbox.production import Production
@@ -47,16 +47,18 @@ class World:
         self.state = State(root.state)
         try:
             self._remember_seed(options.seed)
+            self._replies = ReplyEnvelopes(root, self.state)
         except SetUpError:
             self.state.close()
             raise
         faults = Faults(self.state, options.misbehaviours)
-        workshop = Workshop(root, keys, self.state, faults, options.rates, options.seed)
+        workshop = Workshop(root, keys, self.state, faults, options.rates, options.seed, self._replies)
         self._take_in = TakeIn(workshop)
         self._production = Production(workshop)
         self._answers = Answers(workshop)
         publish(root, self.today)
         self._answers.deliver(self.today)  # what a killed process had decided and not written
+        self._replies.deliver()
 
     def _remember_seed(self, seed: int) -> None:
         known = self.state.setting("seed")
@@ -144,8 +146,10 @@ class World:
                 if works(day):
                     self._answers.plan_reports(day)
                     self._answers.plan_acknowledgements(day)
+                    self._replies.receive(day)
             self._answers.deliver(day)
             publish(self._root, day)
+            self._replies.deliver()
             # A release order may have waited for its pull list until now.
             if self._has_waiting_orders():
                 self._take(self._take_in.waiting())
@@ -171,7 +175,8 @@ class World:
             )
             """.replace("$tomorrow", f"date '{tomorrow}'")
         )
-        return day
+        replies = self._replies.next_day()
+        return min((found for found in (day, replies and max(replies, tomorrow)) if found), default=None)
 
     def _rush(self) -> None:
         """Let days pass until nothing is left to happen: for trying the printer's side without a clock."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.store import sha256_of
-from kakuninsho.register.synthetic import rates, render, world
+from kakuninsho.register.synthetic import feeds, rates, render, world
 from kakuninsho.register.synthetic.draws import Draws
 from kakuninsho.register.synthetic.errors import SyntheticRegisterError
 from kakuninsho.register.synthetic.places import load_places
@@ -82,8 +82,9 @@ def generate(
     """Write a register of the contract `register/v1` to `<out>/as_of=<day>/`, the same bytes for the same arguments.
 
     `members` is the exact number of rows of members in the campaign's drop, planted and rejected ones included.
-    Beside the drops: `expected_dispositions.parquet` (an accepted row of members of the campaign's drop) and
-    `expected_rejects.parquet` (a rejected row of any of its files). `progress` gets the step and the share done.
+    Beside the drops: `expected_dispositions.parquet` (an accepted row of members of the campaign's drop),
+    `expected_rejects.parquet` (a rejected row of any of its files) and, with all drops, the other feeds of the core
+    system (module `feeds`). `progress` gets the step and the share done.
     `drops` may name days of the calendar of drops, the snapshot's among them: a delta then holds what has changed
     since the drop that is written before it.
 
@@ -106,7 +107,7 @@ def generate(
         with duckdb.connect(str(work / "world.duckdb")) as con:
             _configure(con, work, memory_limit, threads)
             run = _Run(con, seed, out, campaign, format, progress or (lambda step, share: None), threads)
-            report = run.generate(members, days, with_season=len(days) > 1)
+            report = run.generate(members, days, with_season=len(days) > 1, with_feeds=drops == "all")
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return GenerationReport(**{**vars(report), "seconds": round(time.monotonic() - started, 1)})
@@ -173,7 +174,7 @@ class _Run:
     threads: int
 
     def generate(
-        self, members: int, days: dict[date, Literal["full", "delta"]], *, with_season: bool
+        self, members: int, days: dict[date, Literal["full", "delta"]], *, with_season: bool, with_feeds: bool
     ) -> GenerationReport:
         as_of = self.campaign.parameters.snapshot_as_of
         calendar = world.Calendar.of(self.campaign)
@@ -190,6 +191,9 @@ class _Run:
         self._load_planted(catalogue.rows)
 
         written = self._write_drops(days)
+        if with_feeds:
+            self.progress("feeds", 0.93)
+            feeds.write_feeds(self.con, self.campaign, calendar, self.seed, self.out)
         self.progress("expected outcome", 0.95)
         dispositions = self._write_expected(as_of, written[as_of.isoformat()])
         rejects = Counter(row.file for row in first if row.reject_code)

@@ -101,3 +101,27 @@ MONTHLY = Monthly()
 RENEWS_IN_TIME = 0.70  # of certificates that expire between the snapshot and the last drop
 VANISHES = 0.00005  # of members over the season: the row is gone from a full drop
 NEVER_CLOSED_AT_75 = 0.05  # of those who turn 75 in the season
+ADDRESS_FOUND = 0.4  # of households without a usable address: a new one is in the register in the season
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """What comes beside the register. Shares are of the people concerned, over the whole season."""
+
+    late_enrollee_asks: float = 0.6  # of those enrolled in the season without a usable card
+    new_enrollee_asks: float = 0.25  # of those enrolled before: most asked before the season
+    enrollee_with_card_asks: float = 0.01  # refused
+    care_needed: float = 0.0004
+    care_needed_old: float = 0.01  # of those above seventy
+    lost_or_damaged: float = 0.004  # of targets
+    asks_twice: float = 0.04  # of requests, three weeks later
+    released: float = 0.8  # of between_routes and card_record_rejected
+    excluded: float = 0.4  # of address_overseas
+    protection_released: float = 0.3  # of address_protected
+    gives_back: float = 0.5  # of those who leave holding a certificate
+    usage_first: float = 0.30  # uses of verifications in the first month
+    usage_monthly: float = 0.012
+    verifications_per_inhabitant: float = 1.5  # a month
+
+
+FEEDS = Feeds()

@@ -397,7 +397,8 @@ def _households(con: duckdb.DuckDBPyConnection, size: Size, calendar: Calendar, 
             appears_on,
             lost_on,
             case when lost_on is not null then lost_known end as lost_known_on,
-            case when not is_late and {draws.u(key, "moves")} < {MONTHLY.movers * season!r}
+            case when not is_late and {draws.u(key, "moves")} < case household_case
+                    when 'address_missing' then {rates.ADDRESS_FOUND!r} else {MONTHLY.movers * season!r} end
                 then {_season_day(calendar, draws, key, "moved")} end as moved_on,
             case when not is_late and lost_on is null and household_case <> 'reached_75'
                 and {draws.u(key, "new dependent")} < {MONTHLY.new_dependents * season!r}
