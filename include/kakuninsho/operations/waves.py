@@ -95,18 +95,58 @@ def release_wish(settings: Settings, as_of: date, posting_date: date | None = No
     if settings.store.find("plans", wish.plan_id) is not None:
         return wish
     decided = bool(settings.store.all("feeds/decisions", until=as_of))
+    return wish if decided or _lots_to_release(settings, as_of, posting_date) else None
+
+
+def _lots_to_release(settings: Settings, as_of: date, posting_date: date) -> int:
+    """Lots of a posting date, and those of earlier ones that no release covers: left out, resumed, or sent again."""
+    root = settings.store.root
     connection = memory()
     try:
         row = connection.execute(
             f"""
-            select count(*) from read_parquet('{settings.store.root}/plans/*/lots.parquet')
-            where posting_date = ? and lot_kind in ('home', 'supplementary')
+            with voided as (
+                select plan_id from read_parquet('{root}/approvals/*/approvals.parquet') where decision = 'rejected'
+            ),
+            plans as (
+                select plan_id, plan_kind from read_parquet('{root}/plans/*/plan.parquet')
+                where plan_id not in (select plan_id from voided)
+            ),
+            lots as (
+                select lot_id, plan_id, plan_kind, posting_date
+                from read_parquet('{root}/plans/*/lots.parquet') join plans using (plan_id)
+                where lot_kind in ('home', 'supplementary') and plan_kind <> 'request' and posting_date <= ?
+            ),
+            ended as (
+                select stopped.lot_id, stopped.cancelled_plan_id as plan_id
+                from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
+                join read_parquet('{root}/transfers/*/transfers.parquet') as sent using (plan_id, lot_id)
+                where sent.step = 'stopped' and sent.received_on <= ? and stopped.cancelled_plan_id is not null
+            ),
+            released as (
+                select lot_id, plan_id
+                from read_parquet('{root}/plans/*/release_lots.parquet') join plans using (plan_id)
+                where is_released
+                union all
+                select lot_id, plan_id from lots where plan_kind = 'release'
+            ),
+            replaced as (
+                select lot_id from read_parquet('{root}/plans/*/replaced_lots.parquet') join plans using (plan_id)
+                union all
+                select replaces_lot_id from read_parquet('{root}/plans/*/lots.parquet') join plans using (plan_id)
+                where replaces_lot_id is not null
+            )
+            select count(*) from lots
+            where posting_date = ? or (
+                lot_id not in (select lot_id from replaced)
+                and lot_id not in (select lot_id from released anti join ended using (lot_id, plan_id))
+            )
             """,
-            [posting_date],
+            [posting_date, as_of, posting_date],
         ).fetchone()
     finally:
         connection.close()
-    return wish if decided or (row and row[0]) else None
+    return int(row[0]) if row else 0
 
 
 def hand_off_wish(settings: Settings, as_of: date) -> PlanRequest:
