@@ -23,8 +23,9 @@ def stacked_months(path: Path, *, title: str, series: Mapping[str, Mapping[str, 
     def draw() -> Any:
         import altair as alt
 
+        inline: Any = alt.Data  # untyped in the library
         return (
-            alt.Chart(alt.Data(values=rows), title=title, width=640, height=260)
+            alt.Chart(inline(values=rows), title=title, width=640, height=260)
             .mark_bar()
             .encode(
                 x=alt.X("月:O", title=None, axis=alt.Axis(labelAngle=-45)),
@@ -57,7 +58,8 @@ def paired_bars(path: Path, *, title: str, names: Sequence[str], months: Mapping
     def draw() -> Any:
         import altair as alt
 
-        base = alt.Chart(alt.Data(values=rows), title=title, width=520).encode(
+        inline: Any = alt.Data  # untyped in the library
+        base = alt.Chart(inline(values=rows), title=title, width=520).encode(
             y=alt.Y("支部:N", sort=list(names), title=None, scale=alt.Scale(domain=list(names))),
             yOffset=alt.YOffset("月:N", sort=list(months)),
             x=alt.X("利用率:Q", title="利用率 (%)", scale=alt.Scale(zero=True)),
