@@ -326,8 +326,21 @@ def _counted(connection: duckdb.DuckDBPyConnection, before: str, after: str) -> 
     return Changes(
         before,
         after,
-        tuple(BranchChanges(*names[branch], **counts[branch]) for branch in sorted(counts)),
+        tuple(_of_branch(*names[branch], counts[branch]) for branch in sorted(counts)),
         tuple(NeedChange(*row) for row in needs),
+    )
+
+
+def _of_branch(insurer_number: str, branch: str, counts: dict[str, int]) -> BranchChanges:
+    return BranchChanges(
+        insurer_number,
+        branch,
+        before=counts["before"],
+        came_in=counts["came_in"],
+        left=counts["left"],
+        after=counts["after"],
+        moved=counts["moved"],
+        changed_need=counts["changed_need"],
     )
 
 
