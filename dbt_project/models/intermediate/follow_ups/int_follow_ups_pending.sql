@@ -23,7 +23,8 @@ plans as (
     select * from {{ ref('int_plans') }}
 ),
 
-members as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 

@@ -1,4 +1,5 @@
-with certificates as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+with certificates as not materialized (
     select * from {{ ref('stg_plans__certificates') }}
 ),
 
@@ -6,7 +7,7 @@ plans as (
     select * from {{ ref('int_plans') }}
 ),
 
-envelopes as (
+envelopes as not materialized (
     select * from {{ ref('int_envelopes') }}
 ),
 

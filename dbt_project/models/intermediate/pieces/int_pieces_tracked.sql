@@ -1,4 +1,5 @@
-with envelopes as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+with envelopes as not materialized (
     select * from {{ ref('stg_plans__envelopes') }}
 ),
 

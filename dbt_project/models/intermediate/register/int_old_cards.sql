@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-with members as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+with members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 

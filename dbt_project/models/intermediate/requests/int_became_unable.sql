@@ -2,11 +2,12 @@ with cards_at_snapshot as (
     select * from {{ ref('stg_register__my_number_cards') }}
 ),
 
-cards as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+cards as not materialized (
     select * from {{ ref('stg_newest_register__my_number_cards') }}
 ),
 
-members as (
+members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 

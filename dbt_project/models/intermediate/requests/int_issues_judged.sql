@@ -18,7 +18,8 @@ became_unable as (
     select * from {{ ref('int_became_unable') }}
 ),
 
-certificates as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+certificates as not materialized (
     select * from {{ ref('int_certificates') }}
 ),
 
@@ -26,7 +27,7 @@ decisions as (
     select * from {{ ref('stg_feeds__decisions') }}
 ),
 
-members as (
+members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 

@@ -6,7 +6,8 @@ late_releases as (
     select * from {{ ref('int_late_releases') }}
 ),
 
-certificates as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+certificates as not materialized (
     select * from {{ ref('int_certificates') }}
 ),
 
@@ -18,11 +19,11 @@ stopped as (
     select * from {{ ref('int_branches_stopped') }}
 ),
 
-members as (
+members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
-addresses as (
+addresses as not materialized (
     select * from {{ ref('stg_newest_register__addresses') }}
 ),
 

@@ -22,11 +22,12 @@ acknowledgements as (
     select * from {{ ref('stg_feeds__acknowledgements') }}
 ),
 
-pieces as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+pieces as not materialized (
     select * from {{ ref('int_pieces_latest') }}
 ),
 
-tracked as (
+tracked as not materialized (
     select * from {{ ref('int_pieces_tracked') }}
 ),
 

@@ -22,7 +22,8 @@ member_rejects as (
     select * from {{ ref('stg_landed__member_rejects') }}
 ),
 
-members as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+members as not materialized (
     select * from {{ ref('int_members_evaluated') }}
 ),
 
@@ -42,7 +43,7 @@ frozen_envelopes as (
     select * from {{ ref('stg_plans__envelopes') }}
 ),
 
-frozen_certificates as (
+frozen_certificates as not materialized (
     select * from {{ ref('stg_plans__certificates') }}
 ),
 
@@ -62,7 +63,7 @@ undone_follow_ups as (
     select * from {{ ref('int_follow_ups_undone') }}
 ),
 
-pieces as (
+pieces as not materialized (
     select * from {{ ref('int_pieces_latest') }}
 ),
 

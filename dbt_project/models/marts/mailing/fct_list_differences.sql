@@ -10,7 +10,8 @@ plans as (
     select * from {{ ref('int_plans') }}
 ),
 
-certificates as (
+-- Scanned wherever it is used: a copy of all rows in memory would cost more.
+certificates as not materialized (
     select * from {{ ref('int_certificates') }}
 ),
 
