@@ -51,7 +51,8 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    misbehaviours = ("reject_lot:count=1,lot=-H-13-", "unsigned_answer:lot=_ack_20250527")
+    # The stand-in's day is that of the last planned run, 05-20, when the lot sent again by hand is acknowledged.
+    misbehaviours = ("reject_lot:count=1,lot=-H-13-", "unsigned_answer:lot=_ack_20250520")
     told = [part for name in misbehaviours for part in ("--misbehave", name)]
     running = Worker(tmp_path_factory.mktemp("alerts") / "data", 1000, *told)
     yield running
@@ -88,7 +89,7 @@ def test_an_answer_that_was_refused_makes_the_run_red_after_the_others_are_taken
     assert "ended as failed in check_refusals: 1 answers of the printer were not taken in" in answered["error"]
     assert "has no valid signature" in answered["error"]
     landed = [json.loads(path.read_text())["source"] for path in worker.data.glob("facts/feeds/*/*/fact.json")]
-    assert not any("_ack_20250527" in name for name in landed)
+    assert not any("_ack_20250520" in name for name in landed)
 
 
 def test_what_is_over_is_said_once_beside_what_is_new(played: dict[str, Any]) -> None:
@@ -104,9 +105,7 @@ def test_a_task_that_ends_red_is_said_by_its_callback(played: dict[str, Any]) ->
     assert failed == [("task_failed", "take_in_printer_reports.check_refusals")]
     answered, said = played["too early"]
     assert "2025-05 is no month of mailing" in answered["error"]
-    assert [subject for _, change, _, subject in said if change == "failed"][-1] == "mail_wave.show_month" or (
-        "mail_wave.show_month" in {subject for _, change, _, subject in said if change == "failed"}
-    )
+    assert "mail_wave.show_month" in {subject for _, change, _, subject in said if change == "failed"}
 
 
 def test_the_log_has_each_saying_once_and_nobody_is_named(played: dict[str, Any], worker: Worker) -> None:
