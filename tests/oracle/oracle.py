@@ -407,49 +407,74 @@ def is_protected(key: Key, register: Register) -> bool:
     return any(person is not None and person["protected"] for person in (register.member(key), register.insured(key)))
 
 
-def delivery_hold(key: Key, register: Register, campaign: Campaign) -> str | None:
+HOLDS = (
+    "address_protected",
+    "between_routes",
+    "household_without_insured",
+    "card_record_rejected",
+    "address_overseas",
+    "address_missing",
+    "unprintable_text",
+)
+
+
+def _is_open(hold: str, after: str | None) -> bool:
+    """Whether a hold's line is looked at: a released hold runs through the lines after it alone."""
+    return after is None or HOLDS.index(hold) > HOLDS.index(after)
+
+
+def delivery_hold(key: Key, register: Register, campaign: Campaign, after: str | None = None) -> str | None:
     """Lines 9 to 11 of what becomes of a row."""
     address = register.address(key)
-    if address is not None and not is_blank(address["country"]) and address["country"] != "JP":
+    is_abroad = address is not None and not is_blank(address["country"]) and address["country"] != "JP"
+    if is_abroad and _is_open("address_overseas", after):
         return "address_overseas"
-    if (
+    is_missing = (
         address is None
         or is_blank(address["country"])
         or is_blank(address["address"])
         or postal_digits(address["postal_code"]) is None
-    ):
+    )
+    if is_missing and _is_open("address_missing", after):
         return "address_missing"
     member, insured = register.member(key), register.insured(key)
     texts = [
         (insured["name"] if insured else None, campaign.max_name_width),
-        (address["address"], campaign.max_address_width),
-        (address["building"], campaign.max_building_width),
+        (address["address"] if address else None, campaign.max_address_width),
+        (address["building"] if address else None, campaign.max_building_width),
         (member["name"], campaign.max_name_width),
         (member["name_kana"], campaign.max_name_width),
     ]
-    return None if all(is_printable(text, limit) for text, limit in texts) else "unprintable_text"
+    is_printed = all(is_printable(text, limit) for text, limit in texts)
+    return None if is_printed or not _is_open("unprintable_text", after) else "unprintable_text"
 
 
-def disposition(key: Key, register: Register, campaign: Campaign) -> tuple[str, str]:  # noqa: PLR0911 (first match wins)
-    """Disposition and reason of an accepted row, first match wins; of a target the need."""
+def disposition(  # noqa: PLR0911 (first match wins)
+    key: Key, register: Register, campaign: Campaign, after: str | None = None
+) -> tuple[str, str]:
+    """Disposition and reason of an accepted row, first match wins; of a target the need.
+
+    `after` is a hold that a person released: the row runs through the remaining lines.
+    """
     member, day = register.member(key), campaign.snapshot_as_of
     left = left_by(key, register, day)
     if left:
         return "excluded", left
     if member["decided_on"] >= campaign.new_enrollee_from:
         return "excluded", "new_enrollee"
-    if is_protected(key, register):
+    if is_protected(key, register) and _is_open("address_protected", after):
         return "held", "address_protected"
-    if member["decided_on"] > campaign.enrolled_through:
+    if member["decided_on"] > campaign.enrolled_through and _is_open("between_routes", after):
         return "held", "between_routes"
-    if register.insured(key) is None:
+    if register.insured(key) is None and _is_open("household_without_insured", after):
         return "held", "household_without_insured"
-    if key in register.rejected["my_number_cards"]:
+    if key in register.rejected["my_number_cards"] and _is_open("card_record_rejected", after):
         return "held", "card_record_rejected"
     need = need_on(register.rows["my_number_cards"].get(key), day)
     if need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace):
         return "excluded", "card_usable"
-    hold = delivery_hold(key, register, campaign)
+    # Lines 9 to 11 are one release each; a hold released before them does not open them.
+    hold = delivery_hold(key, register, campaign, after if after in HOLDS[4:] else None)
     return ("held", hold) if hold else ("target", need)
 
 
@@ -532,8 +557,15 @@ class Finding:
     hold: str | None = None
 
 
-def recheck_member(
-    key: Key, expires: date, posting_date: date, planned: Register, newest: Register, campaign: Campaign
+def recheck_member(  # noqa: PLR0911 (first match wins)
+    key: Key,
+    expires: date,
+    posting_date: date,
+    planned: Register,
+    newest: Register,
+    campaign: Campaign,
+    *,
+    has_another: bool = False,
 ) -> Finding | None:
     """First match of the re-check; `planned` is the register that the envelope was planned from."""
     member = newest.member(key)
@@ -546,6 +578,8 @@ def recheck_member(
         return Finding("address_protected", "held", "address_protected")
     if expires < posting_date:
         return Finding("validity_over", "closed")
+    if has_another:
+        return Finding("already_has_certificate", "closed")
     if _details(key, planned) != _details(key, newest):
         hold = delivery_hold(key, newest, campaign)
         return Finding("details_changed", "held" if hold else "planned_again", hold)
@@ -559,9 +593,21 @@ def _details(key: Key, register: Register) -> tuple[Any, ...]:
 
 
 def recheck(
-    envelopes: Iterable[Envelope], posting_date: date, planned: Register, newest: Register, campaign: Campaign
+    envelopes: Iterable[Envelope],
+    posting_date: date,
+    planned: Register,
+    newest: Register,
+    campaign: Campaign,
+    *,
+    served: Iterable[Key] = (),
+    released: Iterable[Key] = (),
 ) -> tuple[dict[Envelope, dict[Key, Finding | None]], list[Envelope]]:
-    """Pulled envelopes with what was found of each member, and the envelopes packed anew."""
+    """Pulled envelopes with what was found of each member, and the envelopes packed anew.
+
+    `served` have another certificate, asked for by another route; `released` are people who join the posting date's
+    supplementary lot by a decision.
+    """
+    elsewhere = set(served)
     pulled: dict[Envelope, dict[Key, Finding | None]] = {}
     left_over: dict[Key, list[Key]] = defaultdict(list)
     for envelope in envelopes:
@@ -573,6 +619,7 @@ def recheck(
                 planned,
                 newest,
                 campaign,
+                has_another=key in elsewhere,
             )
             for key in envelope.members
         }
@@ -581,6 +628,8 @@ def recheck(
             for key, finding in found.items():
                 if finding is None or finding.outcome == "planned_again":
                     left_over[envelope.household].append(key)
+    for key in released:
+        left_over[key[:3]].append(key)
     anew = [
         envelope
         for household, members in sorted(left_over.items())
@@ -595,15 +644,20 @@ def recheck(
     return pulled, anew
 
 
-def follow_up(members: Iterable[Key], run_on: date, newest: Register) -> tuple[str, dict[Key, str]]:
-    """Outcome of a returned envelope and of each of its members (rules: undelivered mail)."""
-    members = list(members)
+def follow_up(
+    members: Iterable[Key], run_on: date, newest: Register, ended: Iterable[Key] = ()
+) -> tuple[str, dict[Key, str]]:
+    """Outcome of a returned envelope and of each of its members (rules: undelivered mail).
+
+    The certificates of those in `ended` are live no more: superseded, or given back.
+    """
+    members, over = list(members), set(ended)
     if any(is_protected(key, newest) for key in members):
         return "held", dict.fromkeys(members, "held")
     outcomes = {}
     for key in members:
         insured, employer = newest.insured(key), newest.employer(key)
-        if left_by(key, newest, run_on):
+        if key in over or left_by(key, newest, run_on):
             outcomes[key] = "closed"
             continue
         is_voluntary = insured is not None and insured["enrolment"] == "voluntary"

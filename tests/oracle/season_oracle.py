@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+from routes_oracle import Routes
 
 from oracle import (
     Campaign,
@@ -79,6 +80,11 @@ class SeasonOracle:
     @cached_property
     def first_plan(self) -> list[Envelope]:
         return first_plan(self.dispositions, self.campaign)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """Requests, late releases and where certificates are."""
+        return Routes(self)
 
     # --- facts --------------------------------------------------------------------------------------------------
 
@@ -157,7 +163,17 @@ class SeasonOracle:
     def recheck(self, posting_date: date, newest: Register) -> tuple[dict[Key, Any], list[Envelope]]:
         """Member: (reason, outcome, why held) of the pulled envelopes, and the envelopes packed anew."""
         envelopes = [envelope for envelope in self.first_plan if envelope.posting_date == posting_date]
-        pulled, anew = recheck(envelopes, posting_date, self.planned_from, newest, self.campaign)
+        plan_id = next(name for name in self.plan_ids("release") if name.startswith(f"release-{posting_date}"))
+        certificates = self.routes.state(self.routes.moment_of(plan_id), newest)
+        served = {
+            one.member
+            for one in certificates
+            if one.reason == "superseded_by_request" or (one.is_live and (one.has_left or one.route != "home"))
+        }
+        released = self.routes.late_releases(plan_id, posting_date, newest)
+        pulled, anew = recheck(
+            envelopes, posting_date, self.planned_from, newest, self.campaign, served=served, released=released
+        )
         packed_anew = Finding("packed_anew", "planned_again")
         findings = {key: finding or packed_anew for members in pulled.values() for key, finding in members.items()}
         return {key: (found.reason, found.outcome, found.hold) for key, found in findings.items()}, anew
@@ -196,7 +212,69 @@ class SeasonOracle:
                 for row in returns
                 if row["returned_on"] < run_on and row["received_on"] <= plan["received_on"]
             }
+            ended: dict[str, set[Key]] = defaultdict(set)
+            for one in self.routes.state(self.routes.moment_of(plan_id), newest):
+                if not one.is_live:
+                    ended[one.number.rsplit("-", 1)[0]].add(one.member)
             for envelope in (due & mail & self.members_of.keys()) - done:
-                outcomes[envelope, run_on] = follow_up(self.members_of[envelope], run_on, newest)[0]
+                outcomes[envelope, run_on] = follow_up(self.members_of[envelope], run_on, newest, ended[envelope])[0]
                 done.add(envelope)
         return outcomes
+
+    def request_runs(self) -> list[tuple[str, dict[Any, Any], dict[Any, Any]]]:
+        """Of every run: plan, and what pipeline and oracle say of requests, certificates and envelopes."""
+        decided: set[str] = set()
+        told = []
+        for plan_id in self.plan_ids("request"):
+            plan = self.plan(plan_id, "plan")[0]
+            newest = newest_register(self.drops, plan["register_as_of"])
+            issues = self.routes.issues(plan_id, newest, plan["register_as_of"], decided)
+            decided |= {issue.request_id for issue in issues if issue.request_id and issue.outcome != "held"}
+            ours: dict[Any, Any] = {
+                ("request", issue.request_id): (issue.member, issue.outcome, issue.reason)
+                for issue in issues
+                if issue.request_id
+            }
+            for issue in issues:
+                if issue.outcome == "issue":
+                    member, insured = newest.member(issue.member), newest.insured(issue.member)
+                    assert member is not None
+                    assert insured is not None
+                    day = plan["posting_date"]
+                    ours["certificate", issue.member] = (
+                        "request" if issue.request_id else "rolling",
+                        issue.need,
+                        day,
+                        valid_until(day, member, insured, issue.member[3] != "00"),
+                        issue.supersedes,
+                        "supplementary" if issue.at_home else "employer",
+                    )
+            for envelope in self.routes.packets(issues, plan["posting_date"]):
+                ours["envelope", envelope.household, envelope.position] = (envelope.count, envelope.members)
+            told.append((plan_id, self._request_plan(plan_id), ours))
+        return told
+
+    def _request_plan(self, plan_id: str) -> dict[Any, Any]:
+        """A frozen request plan in the same words."""
+        rows: dict[Any, Any] = {
+            ("request", row["request_id"]): (unpack(row["member_key"]), row["outcome"], row["reason_code"])
+            for row in self.plan(plan_id, "request_outcomes")
+        }
+        kinds = {row["envelope_id"]: row for row in self.plan(plan_id, "envelopes")}
+        for row in self.plan(plan_id, "certificates"):
+            rows["certificate", unpack(row["member_key"])] = (
+                row["route"],
+                row["need"],
+                row["issued_on"],
+                row["valid_until"],
+                row["supersedes_certificate_id"],
+                kinds[row["envelope_id"]]["lot_kind"],
+            )
+        for number, row in kinds.items():
+            if row["household_key"] is not None:
+                household = unpack_household(row["household_key"])
+                rows["envelope", household, row["position"]] = (
+                    row["envelopes_in_household"],
+                    self.members_of[number],
+                )
+        return rows

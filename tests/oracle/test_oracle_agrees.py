@@ -10,6 +10,7 @@ import pytest
 from season_oracle import SeasonOracle, disagreements
 
 from kakuninsho.paths import PROJECT_ROOT
+from oracle import newest_register
 
 pytestmark = pytest.mark.slow
 
@@ -110,3 +111,29 @@ def test_everyone_on_the_employer_lists(season: SeasonOracle) -> None:
 def test_every_outcome_of_the_follow_up(season: SeasonOracle) -> None:
     rows = season.marts("select envelope_id, run_on, outcome from marts.fct_employer_follow_ups")
     assert disagreements({row[:2]: row[2] for row in rows}, season.follow_ups()) == []
+
+
+def test_every_request_and_rolling_certificate_of_every_run(season: SeasonOracle) -> None:
+    runs = season.request_runs()
+    for plan_id, theirs, ours in runs:
+        assert disagreements(theirs, ours) == [], plan_id
+    assert runs
+
+
+def test_where_every_certificate_is_at_the_end(season: SeasonOracle) -> None:
+    theirs = {
+        row[0]: (row[1], row[2])
+        for row in season.marts(
+            """
+            select certificate_id, status not in ('pulled', 'spoiled', 'superseded', 'closed'),
+                status in ('closed', 'superseded')
+            from marts.fct_certificates
+            """
+        )
+    }
+    last = season.drops[-1].as_of
+    ours = {
+        one.number: (one.is_live, one.status in ("closed", "superseded"))
+        for one in season.routes.state((season.campaign.served_by, 23), newest_register(season.drops, last))
+    }
+    assert disagreements({key: value for key, value in theirs.items() if key in ours}, ours) == []
