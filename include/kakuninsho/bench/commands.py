@@ -96,6 +96,7 @@ def _show(phase: PhaseFigures, console: Console) -> None:
     console.print(
         f"  {phase.phase:38} {phase.seconds:8.1f} s {found['peak_rss_mb']:7,} MB {found['peak_disk_mb']:8,} MB {speed}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
