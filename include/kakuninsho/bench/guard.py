@@ -118,6 +118,9 @@ def run_part(
         _end(process.pid)
         raise
     reader.join(timeout=10)
+    largest = max((phase.peak_rss for phase in watched.phases), default=0)
+    if largest > limit and not watched.error:
+        watched.error = f"it used {largest // 10**6:,} MB for a moment, more than MEMORY={memory}"
     if watched.error or watched.result is None:
         reason = watched.error or f"ended with code {process.returncode} and no result"
         raise PartError(f"{part}: {reason}. The last phase was {watched.phase!r}; see {log}")
@@ -154,6 +157,8 @@ class _Watched:
                     phase, self._now = self._now, PhaseFigures("between phases")
                     phase.seconds, phase.cpu_seconds = event["seconds"], event["cpu_seconds"]
                     phase.counts = event["counts"]
+                    # What rose and fell between two samples, as the kernel has seen it of the process itself.
+                    phase.peak_rss = max(phase.peak_rss, event.get("grown_to", 0))
                     phase.disk_after = _size_of(self.folder)
                     phase.peak_disk = max(phase.peak_disk, phase.disk_after)
                     self.phases.append(phase)

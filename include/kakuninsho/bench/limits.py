@@ -12,6 +12,7 @@ _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 # DuckDB's limit leaves room for what is not in its buffers: Arrow, Python, its own intermediate copies. A gate or the
 # warehouse may be open beside nothing else, the writers of lot files have their own limits of 1 GB each.
 DUCKDB_SHARE = 0.55
+RESERVED_PER_USED = 2
 
 
 def parse_memory(text: str) -> int:
@@ -32,11 +33,12 @@ def duckdb_limit(memory: str) -> str:
 
 
 def limit_process(memory: str) -> None:
-    """Let the kernel refuse this process and each of its children more private memory than the limit.
+    """Let the kernel refuse this process and each of its children far more private memory than the limit.
 
-    That is a limit per process; the parent's guard watches their sum.
+    The kernel counts what an allocator reserves, which is more than what it uses, so its limit is the backstop; the
+    parent's guard watches what is used, of all processes together.
     """
-    size = parse_memory(memory)
+    size = RESERVED_PER_USED * parse_memory(memory)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         size = min(size, hard)

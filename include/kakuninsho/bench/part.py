@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Teller:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._largest = 0
 
     def tell(self, **event: Any) -> None:
         """One event."""
@@ -42,7 +44,14 @@ class Teller:
             seconds=round(seconds, 2),
             cpu_seconds=round(time.process_time() - cpu, 2),
             counts=counts,
+            grown_to=self._grown_to(),
         )
+
+    def _grown_to(self) -> int:
+        """Largest resident memory of this process in bytes where it has grown since it was last told; else 0."""
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before, self._largest = self._largest, largest
+        return largest if largest > before else 0
 
 
 def main() -> int:

@@ -71,6 +71,18 @@ def test_children_count_towards_the_limit(tmp_path):
         run_part("season", command, tmp_path / "work", "250MB", log=tmp_path / "log")
 
 
+def test_a_peak_between_two_samples_is_seen(tmp_path):
+    command = _command(
+        """
+        tell(event="begin", phase="short")
+        tell(event="end", phase="short", seconds=0.1, cpu_seconds=0.1, counts={}, grown_to=900_000_000)
+        tell(event="result", result={})
+        """
+    )
+    with pytest.raises(PartError, match="used 900 MB for a moment, more than MEMORY=500MB"):
+        run_part("season", command, tmp_path / "work", "500MB", log=tmp_path / "log")
+
+
 def test_a_part_that_fails_says_why(tmp_path):
     command = _command('tell(event="begin", phase="first"); tell(event="failed", error="BenchError: 2 lots differ")')
     with pytest.raises(PartError, match="2 lots differ"):
