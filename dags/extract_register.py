@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.operations import changes, extraction
 from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, end_dry_run, on_days, settings, skip
 
 
@@ -37,6 +36,8 @@ from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, e
 def extract_register() -> None:
     @task(task_display_name="配信を探す")
     def find() -> list[str]:
+        from kakuninsho.operations import extraction
+
         names = extraction.find(settings(), as_of())
         if not names:
             skip("新しい配信はありません (no new drop)")
@@ -44,23 +45,29 @@ def extract_register() -> None:
 
     @task(task_display_name="照合と行の判定")
     def stage(names: list[str]) -> list[str]:
+        from kakuninsho.operations import extraction
+
         decide(lambda: extraction.stage(settings(), names, as_of()))
         return names
 
     @task(task_display_name="検査 (Great Expectations)")
     def judge(names: list[str]) -> list[str]:
+        from kakuninsho.operations import extraction
+
         decide(lambda: extraction.judge(settings(), names, as_of()))
         return names
 
     @task(task_display_name="取込み", outlets=[FACTS])
     def land(names: list[str]) -> list[str]:
-        from kakuninsho.operations import dry_runs
+        from kakuninsho.operations import dry_runs, extraction
 
         end_dry_run(lambda: dry_runs.register(settings(), names, as_of()))
         return list(decide(lambda: extraction.land(settings(), names, as_of())))
 
     @task(task_display_name="変更点 (支部別)")
     def show_changes(names: list[str]) -> None:
+        from kakuninsho.operations import changes
+
         changes.log_register_changes(settings(), names)
 
     show_changes(land(judge(stage(find()))))

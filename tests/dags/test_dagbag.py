@@ -33,15 +33,15 @@ CASE_DAG_IDS = {"record_decision", "explain_person"}
 # Tasks that build or read the warehouse: each holds its only slot.
 WAREHOUSE_TASKS = {"draft_plan", "freeze_plan", "publish", "close"}
 MOST_LINES = 120
-MOST_SECONDS = 60  # all files together, on a busy machine
+MOST_SECONDS = 5  # of processor time, all files together: on a busy machine the clock says nothing
 
 READ = """
 import json, sys, time
 from airflow.dag_processing.dagbag import DagBag
-started = time.monotonic()
+started = time.process_time()
 bag = DagBag(sys.argv[1])
 print(json.dumps({
-    "seconds": time.monotonic() - started,
+    "seconds": time.process_time() - started,
     "heavy": sorted({"dbt", "great_expectations", "duckdb", "pandas"} & set(sys.modules)),
     "errors": sorted(bag.import_errors),
     "dags": {dag_id: {
@@ -91,8 +91,7 @@ def test_dags_on_single_cases_are_their_own_runbooks_and_have_no_calendar(bag: d
 def test_parsing_is_quick_and_loads_neither_dbt_nor_gates(bag: dict[str, Any]) -> None:
     print(f"{len(bag['dags'])} DAGs parsed in {bag['seconds']:.2f} s")
     assert bag["seconds"] < MOST_SECONDS
-    assert "dbt" not in bag["heavy"]
-    assert "great_expectations" not in bag["heavy"]
+    assert bag["heavy"] == []
 
 
 @pytest.mark.parametrize("dag_id", sorted(DAG_IDS))

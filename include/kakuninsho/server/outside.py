@@ -12,9 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kakuninsho.sandbox import control
-from kakuninsho.sandbox.errors import ControlError
-
 VARIABLE = "KAKUNINSHO_SANDBOX"
 PATIENCE_SECONDS = 120.0  # it answers between two days, and a day of many lots takes a while
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -49,6 +46,9 @@ def today(folder: Path) -> date:
     Raises:
         OutsideError: nothing answers.
     """
+    from kakuninsho.sandbox import control
+    from kakuninsho.sandbox.errors import ControlError
+
     try:
         return date.fromisoformat(control.status(folder, timeout=PATIENCE_SECONDS)["date"])
     except ControlError as error:
@@ -61,6 +61,9 @@ def reach(folder: Path, day: date) -> bool:
     Raises:
         OutsideError: nothing answers, or what happens on these days fails.
     """
+    from kakuninsho.sandbox import control
+    from kakuninsho.sandbox.errors import ControlError
+
     if today(folder) >= day:
         return False
     try:
