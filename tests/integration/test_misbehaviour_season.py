@@ -199,6 +199,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Season:
 SAID_FOR_GOOD = {
     "lot_unacknowledged": {lot("silent_ack"): 1, lot("post_unreleased"): 1},
     "lot_withheld": {lot("silent_ack"): HOUSEHOLDS},
+    "deadline_at_risk": {"no_posting_date": HOUSEHOLDS},  # the same lot: no posting date is left for it
     "acknowledged_count_differs": {lot("wrong_ack_counts"): 1},
     "pieces_unreported": {lot("drop_piece_report"): 1, lot("unconfirmed_pull"): 1},
     "spoiled_without_replacement": {lot("spoil_without_replacement"): 1},
