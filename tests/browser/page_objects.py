@@ -108,9 +108,7 @@ class Person:
             dialog.locator(f"#element_{field} input").first.fill(words)
             self.page.get_by_role("option").filter(has_text=words).first.click()
         if dry_run:
-            dialog.locator("label", has=self.page.locator("#element_dry_run")).or_(
-                dialog.locator("#element_dry_run")
-            ).first.click()
+            dialog.locator('[id="switch:element_dry_run"]').click()
 
     def open_question(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Open the question of an approval task and wait until its buttons are there."""
