@@ -81,9 +81,9 @@ def play(season: Season) -> Season:
         season.plan(stop(date(2025, 7, 31), "hold", BEFORE_POSTING), target)
         control.advance(season.outside, POSTED)
         control.advance(season.outside, date(2025, 8, 4))
+        season.publish(date(2025, 8, 4))
         # Its pieces are posted, and their report has not been taken in yet.
         season.plan(stop(date(2025, 8, 4), "hold", TOO_LATE), target)
-        season.publish(date(2025, 8, 4))
         season.plan(stop(date(2025, 8, 5), "destroy", BEFORE_POSTING), target)
         season.plan(stop(date(2025, 8, 5), "resume", BEFORE_RELEASE, "cleared"), target)
         until(date(2025, 8, 6), first=date(2025, 8, 5))
