@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from server_kit import MEMBERS, Run, Server, kakuninsho, processes_of, running_server, until
 
 from kakuninsho.facts.store import FactStore
 from kakuninsho.plans.approvals import approvals_of
 from kakuninsho.sandbox import control
 from kakuninsho.server.page import Page, PageError
+from server_kit import MEMBERS, Run, Server, kakuninsho, processes_of, running_server, until
 
 pytestmark = pytest.mark.slow
 
