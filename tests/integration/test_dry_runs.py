@@ -89,7 +89,7 @@ def test_dry_run_of_a_release_shows_branches_and_pulls_and_freezes_nothing(middl
     assert tasks == ["check", "draft_plan", "judge_plan"]
     text = report(middle, f"release-{POSTING_DATE}")
     assert "| 支部 | ロット | 計画した封筒 | 引抜き | 組み直し | 封筒・束 | 資格確認書 | 郵便料金 (円) |" in text
-    assert "13 東京支部" in text
+    assert "14 神奈川支部" in text
     assert contents(middle) == before
 
 
@@ -101,7 +101,7 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
         ("hand_off_to_printer", {}),
         ("send_employer_lists", {}),
         ("mail_wave", {"wave": "2025-10"}),
-        ("release_lots", {"branch": "13"}),
+        ("release_lots", {"branch": "14"}),
         ("take_in_printer_reports", {}),
         ("follow_up_employers", {}),
         ("issue_on_request", {}),
@@ -117,7 +117,7 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
     assert contents(middle) == before
     assert "| as_of=2025-09-30 | members |" in report(middle, "extract_register-2025-09-30")
     assert "2025-10-" in report(middle, f"mail_wave-2025-10-{DAY}")
-    assert "01 北海道支部" not in report(middle, f"release-{POSTING_DATE}-13")
+    assert "01 北海道支部" not in report(middle, f"release-{POSTING_DATE}-14")
     assert "差出報告" in report(middle, f"feeds-acknowledgements-piece_reports-return_reports-{DAY}")
     assert "台帳" in report(middle, f"close_season-{DAY}")
     for name in (f"employer-list-{DAY}", f"follow-up-{DAY}", f"publish_for_analysts-{DAY}"):
@@ -126,7 +126,7 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
 
 
 def test_a_branch_alone_can_be_tried_and_not_run(middle: Path) -> None:
-    state, tasks = dry_run(middle, ("release_lots", {"branch": "13", "dry_run": False}))["release_lots"]
+    state, tasks = dry_run(middle, ("release_lots", {"branch": "14", "dry_run": False}))["release_lots"]
     assert state == "failed"
     assert tasks == []
     assert "支部を選べるのは試行だけ" in (middle / "replay.log").read_text(encoding="utf-8")

@@ -92,7 +92,9 @@ def of_plan(
     connection = memory(spill=settings.data / "tmp" / "duckdb", keep_order=False)
     try:
         now = _by_branch(connection, settings, wish.kind, path)
-        then = _by_branch(connection, settings, wish.kind, earlier.path) if earlier else {}
+        # Posting dates are of different branches: what one of them posts is no measure for the next.
+        is_comparable = earlier is not None and wish.kind != "release"
+        then = _by_branch(connection, settings, wish.kind, earlier.path) if earlier and is_comparable else {}
         tables = [
             _branch_table(wish.kind, now, then, branch),
             *_details(connection, settings, wish.kind, path, int(branch) if branch else None),
