@@ -190,7 +190,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
     )
     facts.report(date(2025, 11, 10), bundle, dict.fromkeys([bundle.envelopes[0].number, *bundle.samples], "posted"))
     season.bundle = bundle
-    facts.build(CLOSED, select=["+path:models/marts/mailing", "+path:models/marts/ledger"])
+    facts.build(CLOSED, select=["+path:models/marts/mailing", "+path:models/marts/ledger", "+fct_member_dispositions"])
     mine = ["marts/mailing", "marts/ledger", "intermediate/pieces"]
     facts.build(CLOSED, command="test", select=["path:tests/mailing", *(f"path:models/{path}" for path in mine)])
     return season
