@@ -20,6 +20,8 @@ def core(register: Path, inputs: dict[str, Any], out: Path, memory: int) -> int:
     spark = (
         SparkSession.builder.master("local[2]")
         .config("spark.driver.memory", f"{int(memory * HEAP_SHARE / 2**20)}m")
+        # Java nests a character class range by range: the printable characters overflow the usual stack.
+        .config("spark.driver.extraJavaOptions", "-Xss64m")
         .config("spark.sql.shuffle.partitions", "64")
         .config("spark.local.dir", str(out / "spill"))
         .config("spark.ui.enabled", "false")

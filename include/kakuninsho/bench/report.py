@@ -106,15 +106,15 @@ def figures(run: Run) -> dict[str, float]:
     """What the targets speak of, as far as the run's parts give it."""
     season = [phase for phase in phases(run, "season") if phase["phase"] not in NOT_OURS]
     seconds = {phase["phase"]: phase["seconds"] for phase in season}
-    names = list(seconds)
+    names = [phase["phase"] for phase in season]
     found: dict[str, float] = {}
     if season:
-        to_sealed = sum(seconds[name] for name in names[: names.index(LAST_OF_HAND_OFF) + 1])
+        to_sealed = sum(phase["seconds"] for phase in season[: names.index(LAST_OF_HAND_OFF) + 1])
         sealed = next(phase for phase in season if phase["phase"] == LAST_OF_HAND_OFF)
         found = {
             "start_seconds": seconds[START],
             "register_to_sealed_seconds": to_sealed,
-            "whole_seconds": sum(seconds.values()),
+            "whole_seconds": sum(phase["seconds"] for phase in season),  # some phases come several times
             "core_seconds": sum(seconds[name] for name in CORE),
             "peak_rss_mb": max(phase["peak_rss_mb"] for phase in season),
             "peak_disk_mb": max(phase["peak_disk_mb"] for phase in season),

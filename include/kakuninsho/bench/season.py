@@ -53,10 +53,10 @@ class Bench:
         self.take_register_in(self.snapshot)
         with open_door(self.outside, self.settings) as self.target:
             self.make_plan(hand_off_wish(self.settings, values.hand_off_on), "home")
-            self.acknowledge(add_business_days(values.hand_off_on, 3))
+            self.acknowledge("home", add_business_days(values.hand_off_on, 3))
             lists_on = values.employer_lists_on
             self.make_plan(PlanRequest("employer_list", lists_on, run_on=lists_on), "lists")
-            self.acknowledge(add_business_days(lists_on, 3))
+            self.acknowledge("lists", add_business_days(lists_on, 3))
             posting_date = busiest_in_calendar(self.settings.campaign)
             release_on = self.settings.campaign.release_on(posting_date)
             self.take_register_in(release_on, "snapshot")
@@ -67,7 +67,7 @@ class Bench:
             follow_up_on = self.follow_up_day(posting_date)
             self.report_returns(posting_date, add_business_days(follow_up_on, -1))
             self.make_plan(PlanRequest("follow_up", follow_up_on, run_on=follow_up_on), "follow-up")
-            self.acknowledge(add_business_days(follow_up_on, 3))
+            self.acknowledge("follow-up", add_business_days(follow_up_on, 3))
         with self.phase("publish") as counts:
             day = publishing.newest_fact_on(self.settings.store)
             assert day is not None  # noqa: S101
@@ -149,14 +149,14 @@ class Bench:
         shutil.rmtree(self.outside / "sftp" / "to_printer", ignore_errors=True)
         (self.outside / "sftp" / "to_printer").mkdir()
 
-    def acknowledge(self, as_of: date) -> None:
+    def acknowledge(self, name: str, as_of: date) -> None:
         """Every file that was sent is acknowledged."""
-        self._take_in("acknowledgements", "acknowledgements", as_of, answers.acknowledgements)
+        self._take_in(f"{name}: acknowledgements", "acknowledgements", as_of, answers.acknowledgements)
 
     def report_pieces(self, posting_date: date) -> None:
         """Each piece of the released lots is posted, pulled or printed again."""
         as_of = add_business_days(posting_date, 3)
-        self.acknowledge(as_of)
+        self.acknowledge("release", as_of)
         self._take_in("piece reports", "piece_reports", as_of, answers.piece_reports, self.plans["release"])
 
     def report_returns(self, posting_date: date, as_of: date) -> None:
