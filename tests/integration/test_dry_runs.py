@@ -49,7 +49,7 @@ print(json.dumps(states))
 def middle(season_2000: Path, tmp_path: Path) -> Path:
     """The season as it was on the morning of a release: what came later is not there yet."""
     data = tmp_path / "data"
-    shutil.copytree(season_2000, data, ignore=shutil.ignore_patterns("candidates", "logs", "*.sock"))
+    shutil.copytree(season_2000, data, ignore=shutil.ignore_patterns("candidates", "context", "logs", "*.sock"))
     for file in sorted((data / "facts").rglob("fact.json")):
         if json.loads(file.read_text(encoding="utf-8"))["received_on"] >= DAY.isoformat():
             shutil.rmtree(file.parent)
