@@ -272,7 +272,7 @@ def test_piece_printed_again_keeps_place_and_names_what_it_replaces(season: Seas
 
 def test_wave_is_planned_as_pulled_and_posted(season: Season) -> None:
     rows = season.facts.rows("select * from marts.fct_waves")
-    assert rows == [("2025-10", 10, 2, 8, 3, 0)]
+    assert rows == [("2025-10", 10, 2, 8, 3, 0, 0, True)]
 
 
 def test_duplicate_reports_are_one_event(season: Season) -> None:

@@ -126,7 +126,7 @@ def _piece(connection: duckdb.DuckDBPyConnection, number: str, kind: str) -> Row
     record = _rows(connection, f"select * from {kind} where control_number = '{number}' limit 1")[0]
     if kind == "E":
         return _envelope(connection, record)
-    piece = {
+    piece: Row = {
         "kind": kind,
         "control_number": number,
         "code": qr_svg(number),
@@ -139,12 +139,13 @@ def _piece(connection: duckdb.DuckDBPyConnection, number: str, kind: str) -> Row
             connection,
             f"select * from E where bundle_control_number = '{number}' order by file_line limit {MAX_LIST_LINES}",
         )
-        piece["packets"] = [_envelope(connection, packet) for packet in packets]
+        printed = [_envelope(connection, packet) for packet in packets]
         piece["certificate_count"] = record["certificate_count"]
         piece["notice"] = record["notice"]
         leaving = set(record["old_card_packets"].split())
-        for packet in piece["packets"]:
-            packet["has_old_card_to_return"] = packet["control_number"] in leaving
+        piece["packets"] = [
+            {**packet, "has_old_card_to_return": packet["control_number"] in leaving} for packet in printed
+        ]
         return piece
     lines = _rows(
         connection, f"select * from N where control_number = '{number}' order by file_line limit {MAX_LIST_LINES}"

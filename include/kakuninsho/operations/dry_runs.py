@@ -53,7 +53,14 @@ def month(settings: Settings, as_of: date, wave: str | None, branch: str | None)
     lots = [(lot[0], _prefecture(lot[1]), *lot[2:]) for lot in waves.month_lots(settings, wave)]
     lots = [lot for lot in lots if branch is None or lot[1] == branch]
     rows = [
-        (day.isoformat(), names[code], len(group), *(sum(lot[index] for lot in group) for index in (2, 3, 5)))
+        (
+            day.isoformat(),
+            names[code],
+            len(group),
+            sum(lot[2] for lot in group),
+            sum(lot[3] for lot in group),
+            sum(lot[5] for lot in group),
+        )
         for (day, code), found in groupby(sorted(lots), key=lambda lot: (lot[0], lot[1]))
         for group in [list(found)]
     ]
