@@ -37,7 +37,7 @@ def test_a_plan_that_breaks_every_invariant_fails_every_test(tmp_path: Path) -> 
         ],
     )
     facts.plan("home-2025-04-30-2", "home", HANDED_OFF, [broken])
-    facts.build(HANDED_OFF, select=["+int_certificates", "+fct_ledger"])
+    facts.build(HANDED_OFF, select=["+int_certificates", "+fct_ledger", "+fct_list_differences", "+fct_employer_lists"])
     # No fact can make a certificate live in a dead envelope; a fault of the model could.
     with warehouse(facts.store.data, read_only=False) as connection:
         connection.execute(f"update intermediate.int_certificates set is_live = true where member_key = {VOID * 100}")

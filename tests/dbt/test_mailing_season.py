@@ -319,6 +319,7 @@ def test_ledger_closes_at_the_season_s_end_with_nothing_open(season: Season) -> 
         ("5b_reprints", 2, 0, 0),
         ("5c_samples", 6, 0, 0),
         ("5d_pull_lists", 2, 0, 0),
+        ("5e_stopped", 0, 0, 0),
         ("6_posted", 9, 0, 0),
         ("7_returned", 3, 0, 0),
     ]

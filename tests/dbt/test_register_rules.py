@@ -144,9 +144,16 @@ def test_branches_and_windows_are_complete(facts: MailingFacts) -> None:
 
 def test_employer_lists_name_nobody_protected_voluntary_or_held(facts: MailingFacts) -> None:
     facts.build(
-        LISTS, select=("stg_context", "int_employers_judged", "int_employer_list_lines_pending"),
-        run_kind="employer_list", run_on=LISTS,
-    )  # fmt: skip
+        LISTS,
+        select=(
+            "stg_context",
+            "int_employers_judged",
+            "int_employer_list_targets",
+            "int_employer_list_lines_pending",
+        ),
+        run_kind="employer_list",
+        run_on=LISTS,
+    )
     lines = facts.rows("select member_key, postal_code from intermediate.int_employer_list_lines_pending order by 1")
     assert lines == [
         *((FAMILY * 100 + suffix, "9188888") for suffix in range(5)),
