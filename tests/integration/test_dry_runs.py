@@ -14,6 +14,8 @@ import pytest
 
 from kakuninsho.campaign import load_campaign
 
+pytestmark = pytest.mark.slow
+
 CAMPAIGN = load_campaign("fy2025")
 POSTING_DATE = date(2025, 9, 5)
 DAY = CAMPAIGN.release_on(POSTING_DATE)
@@ -93,7 +95,6 @@ def test_dry_run_of_a_release_shows_branches_and_pulls_and_freezes_nothing(middl
     assert contents(middle) == before
 
 
-@pytest.mark.slow
 def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> None:
     before = contents(middle)
     wanted: list[tuple[str, dict[str, object]]] = [
