@@ -279,7 +279,10 @@ def test_two_different_people_release_protection(published: Settings) -> None:
     assert sorted(released) == ["approver1", "operator"]
 
 
-def test_protection_in_the_newest_register_is_said_to_both(published: Settings) -> None:
+def test_protection_in_the_newest_register_is_said_to_both(
+    published: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
     record_by(published, wish(PROTECTED_STILL, "correct_address"), "operator", None, approved=False)
     (warning,) = check_decision(published, wish(PROTECTED_STILL, "release")).warnings
     assert "支援措置" in warning

@@ -6,6 +6,10 @@ certificates as (
     select * from {{ ref('int_certificates') }}
 ),
 
+late_releases as (
+    select * from {{ ref('int_late_releases') }}
+),
+
 -- The newest word on each person; a live certificate counts before any that is not. A reason that is null must not
 -- lose to an older one, so it is a word here.
 newest_certificates as (
@@ -50,9 +54,13 @@ counted as (
             else 'ended'
         end as place,
         placed.place is not null as has_certificate,
+        -- Who was released too late for any lot so far is still to be served, as in the ledger.
+        members.disposition = 'target' or placed.place is not null or late_releases.member_key is not null
+            as is_to_be_served,
         count(*) as people_count
     from members
     full outer join placed on members.member_key = placed.member_key
+    left join late_releases on members.member_key = late_releases.member_key
     group by all
 ),
 
@@ -63,7 +71,7 @@ final as (
         reason_code,
         place,
         has_certificate,
-        disposition = 'target' or has_certificate as is_to_be_served,
+        coalesce(is_to_be_served, false) as is_to_be_served,
         people_count
     from counted
 )

@@ -37,7 +37,7 @@ snapshot_counts as (
             as otherwise_excluded_count,
         sum(people_count) filter (where disposition = 'held') as held_count,
         sum(people_count) filter (where disposition = 'target') as target_count,
-        sum(people_count) filter (where disposition <> 'target' and has_certificate) as addition_count,
+        sum(people_count) filter (where disposition <> 'target' and is_to_be_served) as addition_count,
         sum(people_count) filter (where is_to_be_served) as to_be_served_count
     from people
 ),
