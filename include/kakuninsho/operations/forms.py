@@ -175,7 +175,7 @@ def stop_fields(campaign: Campaign) -> dict[str, Schema]:
             "type": NULLABLE,
             "pattern": f"^{lot}([ ,]+{lot})*$",
             "title": "ロットID",
-            "description": "空白かコンマで区切ります。例: fy2025-H-18-20251003-01",
+            "description": "空白かコンマで区切ります。例: <年度>-H-18-<差出日>-01",
         },
         "lots_of_branch": {
             "type": NULLABLE,

@@ -20,6 +20,8 @@ from typing import Any
 from kakuninsho.sandbox.errors import ControlError
 from kakuninsho.sandbox.root import Root
 
+__all__ = ["ControlError", "advance", "ask", "socket_address", "status", "stop", "wait_until_ready"]
+
 MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108
 
 

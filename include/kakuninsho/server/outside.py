@@ -47,11 +47,10 @@ def today(folder: Path) -> date:
         OutsideError: nothing answers.
     """
     from kakuninsho.sandbox import control
-    from kakuninsho.sandbox.errors import ControlError
 
     try:
         return date.fromisoformat(control.status(folder, timeout=PATIENCE_SECONDS)["date"])
-    except ControlError as error:
+    except control.ControlError as error:
         raise OutsideError(f"the stand-in world does not answer ({error}); run `make up` again") from error
 
 
@@ -62,13 +61,12 @@ def reach(folder: Path, day: date) -> bool:
         OutsideError: nothing answers, or what happens on these days fails.
     """
     from kakuninsho.sandbox import control
-    from kakuninsho.sandbox.errors import ControlError
 
     if today(folder) >= day:
         return False
     try:
         control.advance(folder, day)
-    except ControlError as error:
+    except control.ControlError as error:
         raise OutsideError(f"the stand-in world could not reach {day}: {error}; see its log sandbox.log") from error
     return True
 

@@ -30,6 +30,11 @@ WEEKS = """
         to_post as posted, {late}::bigint as backlog_after
     from (values (date '2025-10-27', 200::bigint), (date '2025-10-20', 1000::bigint)) as weeks (week_start, to_post)
 """
+WAVES = """
+    create table marts.fct_waves (
+        wave_key varchar, open_count bigint, unconfirmed_pull_count bigint, is_closed boolean
+    )
+"""
 CARDS = """
     create table marts.fct_card_expiry_forecast as
     select insurer_number, strftime(month_on, '%Y-%m') as month, 10::bigint as expiring_count,
@@ -45,6 +50,7 @@ def _installation(data: Path, *, late: int = 0, reason: str | None = None) -> Se
         connection.execute("create schema marts")
         connection.execute(VERDICT.format(late=late, reason=f"'{reason}'" if reason else "null::varchar"))
         connection.execute(WEEKS.format(late=late))
+        connection.execute(WAVES)
         connection.execute(CARDS)
     return Settings(data, data, data, data, "fy2025", automatic_approvals=True)
 

@@ -269,11 +269,12 @@ def test_damage_inside_a_parquet_file_is_found_though_its_hash_was_promised(tmp_
 # --- the command --------------------------------------------------------------------------------------------
 
 
-def test_the_check_command_counts_rejects(tmp_path: Path) -> None:
+def test_the_check_command_counts_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kakuninsho.terminal.console.width", 200)
     register = tmp_path / "register"
     deliver(register, {**ROWS, "members": [*ROWS["members"], member(5)]})
     (deliver(register, as_of=date(2025, 5, 31)) / "manifest.json").unlink()
-    result = CliRunner().invoke(app, ["check", str(register)], env={"COLUMNS": "200", "LC_ALL": "C.UTF-8"})
+    result = CliRunner().invoke(app, ["check", str(register)], env={"LC_ALL": "C.UTF-8"})
     assert result.exit_code == 0
     assert "duplicate_row 1" in result.output
     assert "waiting: no manifest yet" in result.output
