@@ -74,7 +74,7 @@ def test_second_up_starts_nothing_and_shows_no_password(server: Server) -> None:
 
 def test_no_run_of_a_day_that_has_passed_is_started_or_planned(server: Server) -> None:
     dags = server.as_person("operator").call("GET", "/api/v2/dags?limit=100")["dags"]
-    assert len(dags) == 12
+    assert len(dags) == 16
     assert not any(dag["is_paused"] for dag in dags)
     assert {dag["next_dagrun_run_after"] for dag in dags} == {None}
     runs = server.as_person("operator").call("GET", "/api/v2/dags/~/dagRuns?limit=100")["dag_runs"]
@@ -92,7 +92,7 @@ def test_anonymous_and_wrong_password_are_refused(server: Server) -> None:
 
 def test_analyst_reads_and_starts_nothing(server: Server) -> None:
     page = server.as_person("analyst")
-    assert len(page.dag_ids()) == 12
+    assert len(page.dag_ids()) == 16
     with pytest.raises(PageError) as refused:
         page.call("POST", "/api/v2/dags/extract_register/dagRuns", {"logical_date": None})
     assert refused.value.status == 403
