@@ -20,3 +20,8 @@ def season_2000(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return data
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The season takes longest, so it starts first: the other processes do the rest meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_season.py")
