@@ -160,6 +160,24 @@ def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: P
     )
 
 
+# The pieces of what is pending: one row per envelope, with what is printed on it once.
+PIECES = """
+select
+    lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
+    any_value(employer_key) as employer_key,
+    any_value(envelopes_in_household) as envelopes_in_household,
+    any_value(is_additional) as is_additional,
+    count(*)::integer as certificate_count,
+    any_value(addressee_name) as addressee_name,
+    any_value(postal_code) as postal_code,
+    any_value(address) as address,
+    any_value(building) as building,
+    packet_weight(count(*)) as weight_g
+from pending
+group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position
+"""
+
+
 def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
     """Envelopes of households from the pending certificates of this kind of plan (rules: envelopes and lots)."""
     model = {"home": "int_plan_pending_home", "release": "int_plan_pending_supplementary"}[request.kind]
@@ -167,19 +185,7 @@ def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign
         f"""
         create temp view pending as select * from intermediate.{model};
         create temp table pieces as
-        select
-            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
-            any_value(employer_key) as employer_key,
-            any_value(envelopes_in_household) as envelopes_in_household,
-            any_value(is_additional) as is_additional,
-            count(*)::integer as certificate_count,
-            any_value(addressee_name) as addressee_name,
-            any_value(postal_code) as postal_code,
-            any_value(address) as address,
-            any_value(building) as building,
-            packet_weight(count(*)) as weight_g
-        from pending
-        group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position
+        {PIECES}
         """
     )
     if request.kind == "release":
@@ -304,25 +310,13 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
     if request.posting_date is None:
         raise PlanError(f"plan {request.plan_id}: a request plan needs its posting date")
     connection.execute(
-        """
+        f"""
         create temp view pending as select * from intermediate.int_plan_pending_request;
         create temp view outcomes as
         select request_id, member_key, kind, outcome, reason_code
         from intermediate.int_requests_judged where not is_decided;
         create temp table household_pieces as
-        select
-            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
-            any_value(employer_key) as employer_key,
-            any_value(envelopes_in_household) as envelopes_in_household,
-            any_value(is_additional) as is_additional,
-            count(*)::integer as certificate_count,
-            any_value(addressee_name) as addressee_name,
-            any_value(postal_code) as postal_code,
-            any_value(address) as address,
-            any_value(building) as building,
-            packet_weight(count(*)) as weight_g
-        from pending
-        group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position;
+        {PIECES};
         create temp table packets as select * from household_pieces where lot_kind = 'employer';
         create temp table pieces as
         select * from household_pieces where lot_kind <> 'employer'

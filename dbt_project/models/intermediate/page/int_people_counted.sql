@@ -71,7 +71,7 @@ final as (
         reason_code,
         place,
         has_certificate,
-        coalesce(is_to_be_served, false) as is_to_be_served,
+        is_to_be_served,
         people_count
     from counted
 )
