@@ -44,7 +44,7 @@ from kakuninsho.orchestration import (
     doc_md=__doc__,
 )
 def close_season() -> None:
-    @task(task_display_name="締め", pool=POOL)
+    @task(task_display_name="締め", pool=POOL, multiple_outputs=False)
     def close() -> dict[str, int]:
         from kakuninsho.operations import closing, dry_runs
 

@@ -33,7 +33,7 @@ from kakuninsho.orchestration import Tag, as_of, dag_arguments, end_dry_run, on_
     doc_md=__doc__,
 )
 def delete_expired_data() -> None:
-    @task(task_display_name="削除")
+    @task(task_display_name="削除", multiple_outputs=False)
     def delete() -> dict[str, int]:
         from kakuninsho.operations import dry_runs, retention
 

@@ -36,7 +36,7 @@ from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_a
     doc_md=__doc__,
 )
 def hand_off_to_printer() -> None:
-    @task(task_display_name="前提の確認")
+    @task(task_display_name="前提の確認", multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.waves import hand_off_wish
 

@@ -60,7 +60,7 @@ def issue_on_request() -> None:
         return list(answers.find_core_feeds(settings(), FEEDS))
 
     # After a dry run that takes no file in, the plan is shown of what has landed before.
-    @task(task_display_name="前提の確認", trigger_rule="none_failed")
+    @task(task_display_name="前提の確認", trigger_rule="none_failed", multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.planning import request_wish
 

@@ -46,7 +46,7 @@ from kakuninsho.orchestration import (
     doc_md=__doc__,
 )
 def mail_wave() -> None:
-    @task(task_display_name="月の予定")
+    @task(task_display_name="月の予定", multiple_outputs=False)
     def show_month() -> dict[str, int]:
         from kakuninsho.operations import dry_runs, waves
 

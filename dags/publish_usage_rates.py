@@ -55,7 +55,7 @@ def publish_usage_rates() -> None:
             skip("新しい件数はありません (no new counts)")
         return list(files)
 
-    @task(task_display_name="順位表と図", pool=POOL, trigger_rule="none_failed")
+    @task(task_display_name="順位表と図", pool=POOL, trigger_rule="none_failed", multiple_outputs=False)
     def rank() -> dict[str, int]:
         from kakuninsho.operations import usage
 

@@ -47,7 +47,7 @@ from kakuninsho.orchestration import (
     doc_md=__doc__,
 )
 def record_decision() -> None:
-    @task(task_display_name="判断の確認")
+    @task(task_display_name="判断の確認", multiple_outputs=False)
     def check() -> dict[str, Any]:
         return check_case(as_of())
 

@@ -50,7 +50,7 @@ from kakuninsho.orchestration import (
     doc_md=__doc__,
 )
 def release_lots() -> None:
-    @task(task_display_name="前提の確認")
+    @task(task_display_name="前提の確認", multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.waves import release_wish
 

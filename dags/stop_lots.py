@@ -43,7 +43,7 @@ from kakuninsho.orchestration import Tag, check_wish, dag_arguments, plan_tasks,
     doc_md=__doc__,
 )
 def stop_lots() -> None:
-    @task(task_display_name="前提の確認")
+    @task(task_display_name="前提の確認", multiple_outputs=False)
     def check() -> dict[str, object]:
         return check_wish(stop_wish())
 

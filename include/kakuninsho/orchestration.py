@@ -388,7 +388,7 @@ def check_wish(wish: Any) -> dict[str, Any]:
     return checked
 
 
-@task(task_display_name="作成 (dbt)", pool=POOL)
+@task(task_display_name="作成 (dbt)", pool=POOL, multiple_outputs=False)
 def draft_plan(wish: dict[str, Any]) -> dict[str, Any]:
     """Build what is pending and draft the plan, in one slot of the warehouse."""
     from kakuninsho.operations import planning
@@ -398,7 +398,7 @@ def draft_plan(wish: dict[str, Any]) -> dict[str, Any]:
     return {"wish": wish, "totals": totals}
 
 
-@task(task_display_name="検査 (Great Expectations)")
+@task(task_display_name="検査 (Great Expectations)", multiple_outputs=False)
 def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
     """Let the gate judge the draft."""
     from kakuninsho.operations import planning
@@ -426,7 +426,7 @@ def _preview(wish: Any, totals: dict[str, Any], warnings: list[str]) -> None:
     previews.write(settings(), report)
 
 
-@task(task_display_name="確定", pool=POOL)
+@task(task_display_name="確定", pool=POOL, multiple_outputs=False)
 def freeze_plan(judged: dict[str, Any]) -> dict[str, Any]:
     """Make the draft a fact: from here on its control numbers are given."""
     from kakuninsho.operations import planning
@@ -436,7 +436,7 @@ def freeze_plan(judged: dict[str, Any]) -> dict[str, Any]:
     return {**judged, "plan_id": decide(lambda: planning.freeze(settings(), _wish(judged["wish"])))}
 
 
-@task(task_display_name="送付ファイル作成")
+@task(task_display_name="送付ファイル作成", multiple_outputs=False)
 def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
     """Write the files that will leave, from the frozen plan alone."""
     from kakuninsho.operations import forecasting, planning
@@ -520,7 +520,7 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
     return asked[0], asked[1]
 
 
-@task(task_display_name="承認の記録")
+@task(task_display_name="承認の記録", multiple_outputs=False)
 def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Land both answers as facts, bound to the hash of the files."""
     from kakuninsho.operations import planning
@@ -538,7 +538,7 @@ def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[s
     return {"plan_id": files["plan_id"], "subject": subject}
 
 
-@task(task_display_name="封緘・送付", outlets=[FACTS])
+@task(task_display_name="封緘・送付", outlets=[FACTS], multiple_outputs=False)
 def send(approved: dict[str, Any]) -> dict[str, int]:
     """Seal and send the approved files."""
     from kakuninsho.operations import planning

@@ -21,7 +21,7 @@ POSTING_DATE = date(2025, 9, 5)
 DAY = CAMPAIGN.release_on(POSTING_DATE)
 # What a dry run may write: its report, a draft beside the facts, what the gates said of the draft, the warehouse.
 MAY_CHANGE = ("published/previews", "published/validations", "candidates", "staging", "inbox", "context", "dbt", "tmp")
-MAY_CHANGE_ALSO = ("runs", "airflow", "warehouse.duckdb", "replay.log", "outside/sandbox.log", "outside/state")
+MAY_CHANGE_ALSO = ("runs", "airflow", "gathered", "warehouse.duckdb", "replay.log", "outside/sandbox.log", "outside/state")
 
 RUN = """
 import json, sys

@@ -140,6 +140,8 @@ class InMemoryDuckDB:
             analytics_enabled=False,
         )
         context = gx.get_context(mode="ephemeral", project_config=config)
+        # It lives for one gate: writing its configuration out as YAML at each table takes longer than most rules.
+        context._save_project_config = lambda *_, **__: None
         name = f"duckdb:///:memory:gate-{uuid4().hex}"
         self._source: Any = context.add_datasource(
             datasource=InMemoryDuckDBDatasource(name="candidate", connection_string=name)

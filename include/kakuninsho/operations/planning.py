@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from kakuninsho.campaign import add_business_days
+from kakuninsho.facts import gathered
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
@@ -324,13 +325,10 @@ def _land_stopped(settings: Settings, plan_id: str, file: ClearFile, received_on
 
 def _sent_hashes(settings: Settings) -> dict[str, str]:
     """SHA-256 of the clear file of each lot that was sealed."""
-    return {
-        str(row["lot_id"]): str(row["sha256_clear"])
-        for fact in settings.store.all("transfers")
-        if fact.name.endswith("--sealed")
-        for row in pq.read_table(fact.table("transfers")).to_pylist()
-        if row["lot_id"]
-    }
+    sealed = pq.read_table(
+        gathered.transfers(settings.store), columns=["lot_id", "sha256_clear"], filters=[("step", "=", "sealed")]
+    )
+    return {row["lot_id"]: row["sha256_clear"] for row in sealed.to_pylist() if row["lot_id"]}
 
 
 def _release_files(settings: Settings, plan: Fact, supplementary: list[ClearFile], outbox: Path) -> list[ClearFile]:

@@ -6,6 +6,7 @@ import csv
 import logging
 from datetime import date
 
+from kakuninsho.facts import gathered
 from kakuninsho.operations.forecasting import deadline_sentence
 from kakuninsho.operations.planning import home_plan_id, home_wish
 from kakuninsho.plans.draft import PlanError, PlanRequest
@@ -120,7 +121,7 @@ def _lots_to_release(settings: Settings, as_of: date, posting_date: date) -> int
             ended as (
                 select stopped.lot_id, stopped.cancelled_plan_id as plan_id
                 from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
-                join read_parquet('{root}/transfers/*/transfers.parquet') as sent using (plan_id, lot_id)
+                join read_parquet('{gathered.transfers(settings.store)}') as sent using (plan_id, lot_id)
                 where sent.step = 'stopped' and sent.received_on <= ? and stopped.cancelled_plan_id is not null
             ),
             released as (
@@ -175,7 +176,7 @@ def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
             destroyed as (
                 select stopped.lot_id
                 from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
-                join read_parquet('{root}/transfers/*/transfers.parquet') as sent using (plan_id, lot_id)
+                join read_parquet('{gathered.transfers(settings.store)}') as sent using (plan_id, lot_id)
                 where stopped.effect = 'destroy' and sent.step = 'stopped' and sent.received_on <= ?
             ),
             voided as (

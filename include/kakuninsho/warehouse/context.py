@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kakuninsho.campaign import Campaign, add_business_days
+from kakuninsho.facts import gathered
 from kakuninsho.facts.schemas import CONTEXT, REGISTER
 from kakuninsho.facts.store import ARROW_TYPES, EMPTY, Fact, FactStore
 
@@ -50,7 +51,11 @@ def newest_register_as_of(store: FactStore, as_of: date) -> date | None:
 
 
 def write_context(store: FactStore, campaign: Campaign, context: Context) -> None:
-    """Write `<data>/context/` for a run: tables of facts/schemas.CONTEXT and the pointers to register drops."""
+    """Write `<data>/context/` for a run: tables of facts/schemas.CONTEXT and the pointers to register drops.
+
+    Transfers are gathered first: what they say is read from one file.
+    """
+    gathered.transfers(store)
     folder = store.data / "context"
     staging = store.data_tmp() / f"context-{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
