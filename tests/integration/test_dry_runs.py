@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,15 @@ POSTING_DATE = date(2025, 9, 5)
 DAY = CAMPAIGN.release_on(POSTING_DATE)
 # What a dry run may write: its report, a draft beside the facts, what the gates said of the draft, the warehouse.
 MAY_CHANGE = ("published/previews", "published/validations", "candidates", "staging", "inbox", "context", "dbt", "tmp")
-MAY_CHANGE_ALSO = ("runs", "airflow", "gathered", "warehouse.duckdb", "replay.log", "outside/sandbox.log", "outside/state")
+MAY_CHANGE_ALSO = (
+    "runs",
+    "airflow",
+    "gathered",
+    "warehouse.duckdb",
+    "replay.log",
+    "outside/sandbox.log",
+    "outside/state",
+)
 
 RUN = """
 import json, sys
@@ -55,6 +64,12 @@ def middle(season_2000: Path, tmp_path: Path) -> Path:
     for file in sorted((data / "facts").rglob("fact.json")):
         if json.loads(file.read_text(encoding="utf-8"))["received_on"] >= DAY.isoformat():
             shutil.rmtree(file.parent)
+    # What the printer and the core system wrote later tells of lots that are not there yet.
+    for folder in (data / "outside" / "sftp" / "from_printer", data / "outside" / "core" / "feeds"):
+        for path in folder.iterdir():
+            day = re.search(r"_(20[0-9]{6})[_.]", path.name)
+            if day and day[1] > f"{DAY:%Y%m%d}":
+                path.unlink()
     return data
 
 
