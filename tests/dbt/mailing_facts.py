@@ -204,6 +204,18 @@ class MailingFacts:
             with self.store.land("transfers", f"{lot.lot_id}--announced", received_on=day, source="test") as draft:
                 _write(draft.table("transfers"), TRANSFERS["transfers"], [row])
 
+    def sendable(self, plan_id: str) -> list[Lot]:
+        """The lots of a plan that was drafted and frozen, as `send` and `acknowledge` take them."""
+        rows = pq.read_table(self.store.get("plans", plan_id).table("lots")).sort_by("lot_id").to_pylist()
+        return [
+            Lot(
+                row["lot_id"],
+                row["posting_date"],
+                [Envelope([])] * (row["envelope_count"] + row["seed_count"] - SAMPLES),
+            )
+            for row in rows
+        ]
+
     def acknowledge(self, lots: Sequence[Lot], day: date, result: str = "accepted") -> None:
         """The printer's answer to lot files."""
         self.feed(

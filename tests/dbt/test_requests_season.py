@@ -122,3 +122,35 @@ def test_certificates_on_request_reach_employers_in_bundles_and_voluntary_househ
         ("rolling", "planned", "registration_cancelled", 1),
     ]
     assert facts.ledger() == {}
+
+
+def test_what_was_in_a_rejected_request_lot_is_issued_by_the_next_run_once(tmp_path: Path) -> None:
+    facts = MailingFacts(tmp_path)
+    recent = {"decided_on": date(2025, 1, 10), "qualified_on": date(2025, 1, 6)}
+    members = [person(NEW, **recent), person(VOLUNTARY, enrolment="voluntary", **recent), person(BULK)]
+    facts.register(SNAPSHOT, members, [address(key) for key in (NEW, VOLUNTARY, BULK)], employers=EMPLOYERS)
+    bulk = Lot("fy2025-H-18-20251010-01", date(2025, 10, 10), [Envelope([BULK * 100])])
+    facts.plan("home-2025-04-30", "home", HANDED_OFF, [bulk])
+    asked = [_request(member, "new_enrollee") for member in (NEW * 100, VOLUNTARY * 100)]
+    facts.feed("issue_requests", RUN_ON, asked)
+    first = _freeze(facts, RUN_ON, POSTED_ON)
+    facts.answer(first, RUN_ON, approved=True)
+    lots = facts.sendable(first)
+    assert sorted(lot.lot_id for lot in lots) == ["fy2025-E-18-20250521-01", "fy2025-S-18-20250521-01"]
+    facts.send(lots, first, RUN_ON)
+    facts.acknowledge(lots[:1], POSTED_ON, "rejected")
+    facts.acknowledge(lots[1:], POSTED_ON)
+    again_on, posted_again_on = date(2025, 5, 27), date(2025, 5, 28)
+    second = _freeze(facts, again_on, posted_again_on)
+    facts.build(again_on, select=["+path:models/marts"])
+    live = "select member_key, lot_id from intermediate.int_certificates where is_live and plan_kind = 'request' order by lot_id"
+    assert facts.rows(live) == [
+        (NEW * 100, "fy2025-E-18-20250528-01"),
+        (VOLUNTARY * 100, "fy2025-S-18-20250521-01"),
+    ]
+    bundles = (
+        "select status, undone_reason_code from intermediate.int_lots where lot_id like 'fy2025-E-%' order by lot_id"
+    )
+    assert facts.rows(bundles) == [("replaced", "lot_rejected"), ("planned", None)]
+    assert second != first
+    assert facts.ledger() == {}
