@@ -110,6 +110,8 @@ late_beside_newest as materialized (
         members.protected as is_protected,
         insured.name as insured_name,
         insured.birth_date as insured_birth_date,
+        insured.enrolment as insured_enrolment,
+        insured.qualified_on as insured_qualified_on,
         insured.lost_on as insured_lost_on,
         insured.protected as is_insured_protected,
         addresses.postal_code,
@@ -141,6 +143,10 @@ late_checked as (
         and not coalesce(late.insured_lost_on <= run_context.posting_date, false)
         and {{ birthday_75('late.birth_date') }} > run_context.posting_date
         and {{ birthday_75('late.insured_birth_date') }} > run_context.posting_date
+        and {{ valid_until(
+            'run_context.posting_date', 'late.birth_date', 'late.insured_birth_date', 'late.insured_enrolment',
+            'late.insured_qualified_on'
+        ) }} >= run_context.posting_date
         and not late.is_protected
         and not late.is_insured_protected
         and late.country = 'JP'

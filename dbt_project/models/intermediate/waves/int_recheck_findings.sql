@@ -46,7 +46,11 @@ planned as (
         -- A certificate issued on request took this one's place before it left: it must not leave any more.
         coalesce(certificates.reason_code = 'superseded_by_request', false) as is_superseded,
         release_lots.posting_date,
-        campaign.age_of_late_stage_care
+        campaign.age_of_late_stage_care,
+        campaign.voluntary_years,
+        campaign.validity_years,
+        campaign.validity_turns_over_month,
+        campaign.validity_turns_over_day
     from certificates
     inner join release_lots on certificates.lot_id = release_lots.lot_id
     cross join campaign
@@ -101,7 +105,11 @@ beside_newest as (
         {{ substituted('addresses.address') }} as address,
         coalesce({{ substituted('addresses.building') }}, '') as building,
         addresses.country,
-        {{ card_need('planned.posting_date') }} as need
+        {{ card_need('planned.posting_date') }} as need,
+        {{ valid_until(
+            'planned.posting_date', 'members.birth_date', 'insured.birth_date', 'insured.enrolment',
+            'insured.qualified_on', campaign='planned'
+        ) }} as valid_until_anew
     from planned
     inner join frozen_certificates on planned.frozen_certificate_id = frozen_certificates.certificate_id
     inner join frozen_envelopes on planned.frozen_envelope_id = frozen_envelopes.envelope_id
@@ -135,6 +143,8 @@ compared as (
         changed.posting_date,
         changed.member_key,
         changed.household_key,
+        -- A household that turned voluntary meanwhile: a certificate made today would be over before it is posted.
+        changed.valid_until_anew < changed.posting_date as is_over_anew,
         case
             when changed.is_missing then 'row_missing'
             when changed.lost_on <= changed.posting_date then 'membership_lost'
@@ -178,8 +188,17 @@ pulled_envelopes as (
 
 judged as (
     select
-        compared.*,
-        pulled_envelopes.envelope_id is not null as is_pulled
+        compared.* exclude (reason_code),
+        pulled_envelopes.envelope_id is not null as is_pulled,
+        -- What is pulled and would be planned again is not, when it would be over (rules: a wave and its releases).
+        case
+            when
+                compared.is_over_anew
+                and pulled_envelopes.envelope_id is not null
+                and coalesce(compared.reason_code = 'details_changed', true)
+                then 'validity_over'
+            else compared.reason_code
+        end as reason_code
     from compared
     left join pulled_envelopes on compared.envelope_id = pulled_envelopes.envelope_id
 ),
