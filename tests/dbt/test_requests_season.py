@@ -143,7 +143,10 @@ def test_what_was_in_a_rejected_request_lot_is_issued_by_the_next_run_once(tmp_p
     again_on, posted_again_on = date(2025, 5, 27), date(2025, 5, 28)
     second = _freeze(facts, again_on, posted_again_on)
     facts.build(again_on, select=["+path:models/marts"])
-    live = "select member_key, lot_id from intermediate.int_certificates where is_live and plan_kind = 'request' order by lot_id"
+    live = (
+        "select member_key, lot_id from intermediate.int_certificates"
+        " where is_live and plan_kind = 'request' order by lot_id"
+    )
     assert facts.rows(live) == [
         (NEW * 100, "fy2025-E-18-20250528-01"),
         (VOLUNTARY * 100, "fy2025-S-18-20250521-01"),

@@ -624,6 +624,12 @@ def recheck(
             for key in envelope.members
         }
         if any(found.values()):
+            for key, finding in found.items():
+                # Planned again, it would be over before it is posted (docs/decisions/0007).
+                if (finding is None or finding.reason == "details_changed") and valid_until(
+                    posting_date, newest.member(key), newest.insured(key), key[3] != "00"
+                ) < posting_date:
+                    found[key] = Finding("validity_over", "closed")
             pulled[envelope] = found
             for key, finding in found.items():
                 if finding is None or finding.outcome == "planned_again":
