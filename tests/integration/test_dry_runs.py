@@ -121,6 +121,7 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
         ("take_in_printer_reports", {}),
         ("follow_up_employers", {}),
         ("issue_on_request", {}),
+        ("stop_lots", {"lots_of_branch": "14"}),
         ("publish_usage_rates", {}),
         ("publish_for_analysts", {}),
         ("close_season", {}),
@@ -134,7 +135,7 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
     assert "| as_of=2025-09-30 | members |" in report(middle, "extract_register-2025-09-30")
     assert "2025-10-" in report(middle, f"mail_wave-2025-10-{DAY}")
     assert "01 北海道支部" not in report(middle, f"release-{POSTING_DATE}-14")
-    assert "差出報告" in report(middle, f"feeds-acknowledgements-piece_reports-return_reports-{DAY}")
+    assert "差出報告" in report(middle, f"feeds-acknowledgements-piece_reports-{DAY}")
     assert "台帳" in report(middle, f"close_season-{DAY}")
     for name in (f"employer-list-{DAY}", f"follow-up-{DAY}", f"publish_for_analysts-{DAY}"):
         report(middle, name)
