@@ -419,8 +419,8 @@ def _preview(wish: Any, totals: dict[str, Any], warnings: list[str]) -> None:
     from kakuninsho.operations import planning, previews
 
     if wish.stop:
-        log.info("%s (dry run: %s): %s", wish.plan_id, is_dry_run(), json.dumps(totals))
-        return  # no piece is planned; the counts by stage are all there is
+        previews.write(settings(), previews.of_stop(settings(), wish, totals))
+        return
     before = planning.totals_before(settings(), wish.plan_id)
     report = previews.of_plan(settings(), wish, totals, warnings, branch=branch(), before=before)
     previews.write(settings(), report)

@@ -135,9 +135,15 @@ def test_dry_runs_of_all_dags_change_no_fact_and_send_nothing(middle: Path) -> N
     assert "| as_of=2025-09-30 | members |" in report(middle, "extract_register-2025-09-30")
     assert "2025-10-" in report(middle, f"mail_wave-2025-10-{DAY}")
     assert "01 北海道支部" not in report(middle, f"release-{POSTING_DATE}-14")
-    assert "差出報告" in report(middle, f"feeds-acknowledgements-piece_reports-{DAY}")
+    # Which feeds had files that day is the season's.
+    (feeds,) = (middle / "published" / "previews").glob(f"feeds-acknowledgements-*-{DAY}.md")
+    assert "差出報告" in feeds.read_text(encoding="utf-8")
     assert "台帳" in report(middle, f"close_season-{DAY}")
-    for name in (f"employer-list-{DAY}", f"follow-up-{DAY}", f"publish_for_analysts-{DAY}"):
+    (stop,) = (middle / "published" / "previews").glob(f"stop-{DAY}-*.md")
+    assert "| ロット | 段階 | 封筒・束 |" in stop.read_text(encoding="utf-8")
+    # A publication stands for the day of the newest fact.
+    assert list((middle / "published" / "previews").glob("publish_for_analysts-*.md"))
+    for name in (f"employer-list-{DAY}", f"follow-up-{DAY}"):
         report(middle, name)
     assert "確定済み" in report(middle, "home-2025-04-30")
 

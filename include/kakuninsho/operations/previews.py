@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from kakuninsho.campaign.branches import load_branches
+from kakuninsho.operations import forms
 from kakuninsho.operations.words import say
 from kakuninsho.plans.draft import PlanRequest, candidate_path
 from kakuninsho.settings import Settings
@@ -101,11 +102,10 @@ def of_plan(
         ]
     finally:
         connection.close()
-    state = "確定済み: 実行しても新しい計画はできません" if frozen else "未確定 (案): まだ何も送っていません"
     facts = [
         ("計画", f"{wish.plan_id} ({KINDS[wish.kind]})"),
         ("基準日", wish.as_of.isoformat()),
-        ("状態", state),
+        ("状態", _state(frozen is not None)),
         ("範囲", _branch_names()[int(branch)] if branch else "全支部"),
         ("検査", "合格" if not warnings else f"合格、注意 {len(warnings)} 件"),
         *((name, _difference(totals, before or {}, key)) for key, name in TOTALS.items()),
@@ -119,6 +119,41 @@ def of_plan(
         tuple(table for table in tables if table.rows),
         tuple(warnings),
     )
+
+
+STOP_STAGES = {"not_released": "差出指示の前", "released": "差出指示のあと、差出しの前", "held": "停止中"}
+
+
+def of_stop(settings: Settings, wish: PlanRequest, totals: dict[str, Any]) -> Preview:
+    """What a drafted stop order would hold, destroy or let go on, lot by lot; what is posted is counted, not stopped.
+
+    Raises:
+        ValueError: the wish is for another kind of plan.
+    """
+    if wish.stop is None:
+        raise ValueError(f"plan {wish.plan_id} is no stop order")
+    frozen = settings.store.find("plans", wish.plan_id)
+    path = (frozen.path if frozen else candidate_path(settings.store, wish.plan_id)) / "stop_lots.parquet"
+    connection = memory(spill=settings.data / "tmp" / "duckdb", keep_order=False)
+    try:
+        lots = connection.execute(
+            "select lot_id, stage, envelope_count from read_parquet(?) order by lot_id", [str(path)]
+        ).fetchall()
+    finally:
+        connection.close()
+    facts = (
+        ("計画", wish.plan_id),
+        ("基準日", wish.as_of.isoformat()),
+        ("状態", _state(frozen is not None)),
+        ("指示", forms.STOP_EFFECTS[wish.stop.effect]),
+        ("理由", forms.STOP_REASONS[wish.stop.reason_code]),
+        ("対象のロット", _number(len(lots))),
+        ("対象の封筒・束", _number(sum(count for _, _, count in lots))),
+        ("差し出し済みで効果のないロット", _number(totals.get("lots_posted", 0))),
+    )
+    rows = tuple((lot_id, STOP_STAGES[stage], count) for lot_id, stage, count in lots)
+    table = Table("対象のロット", ("ロット", "段階", "封筒・束"), rows)
+    return Preview(wish.plan_id, "停止・廃棄・再開の内訳", facts, (table,))
 
 
 def of_counts(name: str, title: str, as_of: date, counts: dict[str, Any], *tables: Table, note: str = "") -> Preview:
@@ -138,6 +173,10 @@ TOTALS = {
     "certificate_count": "資格確認書",
     "member_count": "対象者",
 }
+
+
+def _state(is_frozen: bool) -> str:
+    return "確定済み: 実行しても新しい計画はできません" if is_frozen else "未確定 (案): まだ何も送っていません"
 
 
 def _difference(totals: dict[str, Any], before: dict[str, Any], key: str) -> str:
