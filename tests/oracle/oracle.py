@@ -626,9 +626,11 @@ def recheck(
         if any(found.values()):
             for key, finding in found.items():
                 # Planned again, it would be over before it is posted (docs/decisions/0007).
-                if (finding is None or finding.reason == "details_changed") and valid_until(
-                    posting_date, newest.member(key), newest.insured(key), key[3] != "00"
-                ) < posting_date:
+                member, insured = newest.member(key), newest.insured(key)
+                is_planned_again = finding is None or finding.reason == "details_changed"
+                if not is_planned_again or member is None or insured is None:
+                    continue
+                if valid_until(posting_date, member, insured, key[3] != "00") < posting_date:
                     found[key] = Finding("validity_over", "closed")
             pulled[envelope] = found
             for key, finding in found.items():
