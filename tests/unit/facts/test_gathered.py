@@ -8,20 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from kakuninsho.facts import gathered
 from kakuninsho.facts.schemas import KINDS
 from kakuninsho.facts.store import FactStore
 
 DAY = date(2025, 5, 15)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FactStore:
-    facts = FactStore(tmp_path / "data")
-    facts.initialise()
-    return facts
 
 
 def _land(store: FactStore, name: str) -> Path:

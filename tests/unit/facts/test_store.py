@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,13 +13,6 @@ from kakuninsho.facts.schemas import KINDS
 from kakuninsho.facts.store import FactConflictError, FactStore
 
 DAY = date(2025, 5, 15)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FactStore:
-    facts = FactStore(tmp_path / "data")
-    facts.initialise()
-    return facts
 
 
 def _land(store: FactStore, name: str = "one", value: int = 1, received_on: date = DAY) -> None:
