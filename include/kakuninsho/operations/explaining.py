@@ -22,7 +22,7 @@ from kakuninsho.operations.decision_words import DECISION_NAMES, EXCLUDE_REASON_
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
-from kakuninsho.operations.work_list import AT_DESK, DECIDE, STAGES, STAGES_AT_BRANCH
+from kakuninsho.operations.work_list import STAGES, to_decide
 from kakuninsho.plans.approvals import approvals_of
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
@@ -562,13 +562,10 @@ def _next_steps(
         for row in marts["requests"]
         if row["outcome"] != "issue" or not row["certificate_id"]
     ]
-    for row in marts["waiting"]:
-        stage, reason = row["stage"], row["reason_code"] or ""
-        decide = (
-            AT_DESK if stage in STAGES_AT_BRANCH else DECIDE.get(reason, ("release / exclude", "release / exclude"))
-        )
-        steps.append(f"{t(*STAGES[stage])}: {t(*decide)}")
-    return steps
+    return steps + [
+        f"{t(*STAGES[row['stage']])}: {to_decide(row['stage'], row['reason_code'], row['certificate_id'])}"
+        for row in marts["waiting"]
+    ]
 
 
 def _standing(disposition: Row | None, facts: dict[str, list[Row]]) -> str:

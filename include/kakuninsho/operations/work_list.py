@@ -73,6 +73,11 @@ AT_DESK = (
     "本人に連絡し、窓口で渡すか返却を記録する",
     "reach the person, hand it over at the desk or record its return",
 )
+# Released when no posting date was left: there is nothing yet that could be handed over.
+AT_DESK_WITHOUT_CERTIFICATE = (
+    "一括発送の便は終わり、資格確認書はまだない。本人に連絡して交付申請を受け付ける (次の月次の交付で作る)",
+    "no posting date is left and no certificate made: take a request, which the next monthly issue serves",
+)
 STAGES: dict[str, tuple[str, str]] = {
     "snapshot": ("抽出時から保留", "held since the snapshot"),
     "pulled": ("引抜き後に保留", "pulled and held"),
@@ -83,6 +88,13 @@ STAGES: dict[str, tuple[str, str]] = {
 }
 # Where a certificate lies at the branch, a decision moves nothing: it is handed over or comes back.
 STAGES_AT_BRANCH = frozenset({"returned", "branch_desk"})
+
+
+def to_decide(stage: str, reason: str | None, certificate_id: str | None) -> str:
+    """What a person at the branch has to decide or do about a line of the work list, in words."""
+    if stage in STAGES_AT_BRANCH:
+        return t(*(AT_DESK if certificate_id and reason != "released_and_waiting" else AT_DESK_WITHOUT_CERTIFICATE))
+    return t(*DECIDE.get(reason or "", RELEASE_OR_EXCLUDE))
 
 
 class WorkListError(TwoLanguageError):
@@ -135,7 +147,6 @@ def work_list(settings: Settings, branch: str | None = None) -> list[Waiting]:
     lines = []
     for insurer, symbol, number, suffix, stage, reason, certificate_id, request_id in rows:
         member = MemberKey(insurer, symbol, number, suffix)
-        what = t(*(AT_DESK if stage in STAGES_AT_BRANCH else DECIDE.get(reason or "", RELEASE_OR_EXCLUDE)))
         lines.append(
             Waiting(
                 names[insurer],
@@ -143,7 +154,7 @@ def work_list(settings: Settings, branch: str | None = None) -> list[Waiting]:
                 str(member),
                 stage,
                 reason or "",
-                what,
+                to_decide(stage, reason, certificate_id),
                 certificate_id,
                 request_id,
             )

@@ -30,6 +30,7 @@ def published(settings: Settings) -> Settings:
                 ('01180017', '1234567', '1', '00', 'request', 'employer_closed', null, 'r-1'),
                 ('01180017', '1234567', '2', '00', 'branch_desk', 'employer_closed', '00000000195-1', null),
                 ('01180017', '1234567', '10', '00', 'returned', 'address_protected', '00000000292-1', null),
+                ('01130012', '1234567', '4', '00', 'branch_desk', 'released_and_waiting', null, null),
                 ('01130012', '1234567', '3', '00', 'snapshot', 'between_routes', null, null)
             ) as lines (insurer_number, symbol, number, suffix, stage, reason_code, certificate_id, request_id);
             create table marts.fct_certificates as select * from (values
@@ -49,7 +50,9 @@ def test_the_work_list_is_of_one_branch_and_says_what_to_decide(published: Setti
     assert "release" in lines[0].decide
     assert "desk" in lines[1].decide  # a decision moves nothing that lies at the branch
     assert "desk" in lines[2].decide
-    assert len(work_list(published)) == 4
+    # Released after the last lot: there is nothing yet that could be handed over.
+    assert ["request" in line.decide for line in work_list(published, "13")] == [False, True]
+    assert len(work_list(published)) == 5
     with pytest.raises(WorkListError, match="01 to 47"):
         work_list(published, "48")
 

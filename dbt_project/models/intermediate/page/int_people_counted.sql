@@ -48,6 +48,8 @@ counted as (
         coalesce(members.disposition, 'not_in_drop') as disposition,
         members.reason_code,
         case
+            when late_releases.is_for_branch_desk then 'at_branch_desk'
+            when late_releases.member_key is not null then 'waiting'
             when placed.place is not null then placed.place
             when members.effective_disposition = 'target' then 'waiting'
             when members.effective_disposition = 'held' then 'held'

@@ -18,6 +18,29 @@ decisions as (
     select * from {{ ref('stg_feeds__decisions') }}
 ),
 
+posting_dates as (
+    select * from {{ ref('stg_posting_dates') }}
+),
+
+run_context as (
+    select * from {{ ref('stg_context') }}
+),
+
+campaign as (
+    select * from {{ ref('stg_campaign') }}
+),
+
+-- After the last posting date of all, or the closing run, no lot can take anybody any more.
+season_end as (
+    select
+        coalesce(run_context.as_of >= max(posting_dates.posting_date), false)
+        or run_context.as_of > campaign.closing_follow_up_on as is_reached
+    from run_context
+    cross join campaign
+    left join posting_dates on true
+    group by run_context.as_of, campaign.closing_follow_up_on
+),
+
 first_plan as (
     select min(frozen_on) as frozen_on
     from plans
@@ -97,8 +120,10 @@ final as (
         freed.prefecture,
         freed.need,
         freed.decided_on,
-        coalesce(earlier_certificates.was_frozen, false) as was_frozen
+        coalesce(earlier_certificates.was_frozen, false) as was_frozen,
+        season_end.is_reached as is_for_branch_desk
     from freed
+    cross join season_end
     left join earlier_certificates on freed.member_key = earlier_certificates.member_key
     left join held_pulls on freed.member_key = held_pulls.member_key
     left join protection_released on freed.member_key = protection_released.member_key

@@ -170,13 +170,11 @@ people as (
             when first_plan.is_frozen then late_releases.member_key is not null
             else members.disposition = 'target'
         end as is_pending,
-        run_context.as_of <= campaign.closing_follow_up_on as is_plannable
+        not coalesce(late_releases.is_for_branch_desk, false) as is_plannable
     from members
     full outer join people_frozen on members.member_key = people_frozen.member_key
     left join late_releases on members.member_key = late_releases.member_key
     cross join first_plan
-    cross join run_context
-    cross join campaign
     where
         members.disposition = 'target'
         or members.effective_disposition = 'target'
@@ -190,7 +188,7 @@ counted_people as (
         count(*) filter (where not is_target and is_frozen and (has_row or has_other_route)) as frozen_addition_count,
         count(*) filter (where is_target and is_frozen) as frozen_target_count,
         count(*) filter (where is_pending) as pending_count,
-        -- After the closing run nobody is planned any more: those who are left go to the branch desk.
+        -- Whom no lot can take any more is the branch desk's.
         count(*) filter (where is_pending and is_plannable) as open_count,
         count(*) filter (where is_target and not is_frozen and not is_wanted) as excluded_since_count
     from people

@@ -7,6 +7,10 @@ certificates as (
     select * from {{ ref('int_certificates') }}
 ),
 
+late_releases as (
+    select * from {{ ref('int_late_releases') }}
+),
+
 pulls as (
     select * from {{ ref('stg_plans__pulls') }}
 ),
@@ -92,6 +96,8 @@ of_the_campaign as (
     select
         coalesce(by_member.member_key, members.member_key) as member_key,
         case
+            when late_releases.is_for_branch_desk then 'at_branch_desk'
+            when late_releases.member_key is not null then 'not_planned'
             when by_member.member_key is null and members.effective_disposition = 'held' then 'held'
             when by_member.member_key is null then 'not_planned'
             when by_member.status in ('at_branch_desk', 'held', 'returned') then by_member.status
@@ -101,9 +107,9 @@ of_the_campaign as (
             else 'without_certificate'
         end as stage,
         case
+            when late_releases.member_key is not null then 'released_and_waiting'
             when by_member.member_key is null and members.effective_disposition = 'held'
                 then members.effective_reason_code
-            when by_member.member_key is null and members.disposition <> 'target' then 'released_and_waiting'
             when by_member.member_key is null then members.effective_reason_code
             when by_member.status = 'posted' then coalesce(by_member.reason_code, 'not_assumed_delivered_yet')
             when by_member.status in ('planned', 'handed_off')
@@ -114,10 +120,12 @@ of_the_campaign as (
         by_member.certificate_id
     from members
     full outer join by_member on members.member_key = by_member.member_key
+    left join late_releases on members.member_key = late_releases.member_key
     left join pull_outcomes on by_member.member_key = pull_outcomes.member_key
     left join lot_reasons on by_member.lot_id = lot_reasons.lot_id
     where
         by_member.member_key is null
+        or late_releases.member_key is not null
         or (not by_member.is_served and (by_member.has_live or not by_member.is_terminal))
 ),
 
