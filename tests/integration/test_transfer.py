@@ -221,34 +221,46 @@ def test_killed_at_twenty_random_points_ten_lots_arrive_once(tmp_path):
         text=True,
     )
 
-    def hand_off(folder, printer, kill_after=None):
-        """Run a hand-off of ten lots, killed after so many seconds; gives exit code and seconds."""
+    def written(folder):
+        """Bytes that a hand-off has written so far, kept here and at the printer."""
+        size = 0
+        for part in ("data", "printer"):
+            for place, _, names in os.walk(folder / part):  # passes over what is renamed meanwhile
+                for name in names:
+                    with contextlib.suppress(FileNotFoundError):
+                        size += Path(place, name).stat().st_size
+        return size
+
+    def hand_off(folder, printer, kill_at=None):
+        """Run a hand-off of ten lots, killed when so many bytes are written; gives the exit code."""
         target = asdict(printer.target) | {"client_key": str(printer.target.client_key)}
         order = {"data": str(folder / "data"), "folder": str(folder / "out"), "printer": str(folder / "printer")}
         worker.stdin.write(json.dumps(order | {"target": target}) + "\n")
         worker.stdin.flush()
         child = int(worker.stdout.readline())
-        begin = time.monotonic()
-        if kill_after is not None:
-            time.sleep(kill_after)
+        if kill_at is not None:
+            give_up = time.monotonic() + 60
+            while written(folder) < kill_at and time.monotonic() < give_up:
+                time.sleep(0.0005)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        return int(worker.stdout.readline()), time.monotonic() - begin
+        return int(worker.stdout.readline())
 
-    killed, seconds = 0, 0.0
+    killed, total = 0, 0
     try:
         for attempt in range(21):
             folder = tmp_path / f"{attempt}"
             with running_printer(folder / "printer") as printer:
                 store = FactStore(folder / "data")
                 store.initialise()
-                if attempt == 0:  # the first run measures how long an undisturbed hand-off takes
-                    code, seconds = hand_off(folder, printer)
+                begin = written(folder)
+                if attempt == 0:  # the first run measures how much an undisturbed hand-off writes
+                    assert hand_off(folder, printer) == 0
+                    total = written(folder) - begin
                 else:
-                    code, _ = hand_off(folder, printer, points.uniform(0, seconds))
+                    code = hand_off(folder, printer, begin + points.uniform(0, total))
                     killed += code == -signal.SIGKILL
-                    code, _ = hand_off(folder, printer)
-                assert code == 0
+                    assert hand_off(folder, printer) == 0
                 files = [clear_file(folder / "out", number, SIZE) for number in range(1, LOTS + 1)]
                 assert_delivered_once(store, printer, files)
     finally:
