@@ -165,14 +165,18 @@ class Endpoint:
 
     async def _upload(self, files: Sequence[Path]) -> None:
         async with sftp_session(self.target) as client:
+            # What lay there before goes manifest first: a printer that looks meanwhile must not find the new file
+            # beside the old manifest.
+            for file in reversed(files):
+                remote = f"{self.target.to_printer}/{file.name}"
+                if await client.exists(remote):
+                    await client.remove(remote)
             for file in files:
                 remote = f"{self.target.to_printer}/{file.name}"
                 async with client.open(remote + PART_SUFFIX, "wb") as out:
                     with file.open("rb") as source:
                         while block := source.read(BLOCK):
                             await out.write(block)
-                if await client.exists(remote):
-                    await client.remove(remote)
                 await client.rename(remote + PART_SUFFIX, remote)
 
     def look(self, step: str) -> None:
