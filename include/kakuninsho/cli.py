@@ -7,16 +7,18 @@ one document on stdout, and a refusal as one on stderr.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from kakuninsho.messages import t
 from kakuninsho.settings import Settings
-from kakuninsho.terminal import DAY, EXIT_CODES, AsJson, Commands, Data, as_lines, console, errors
+from kakuninsho.terminal import DAY, EXIT_CODES, AsJson, Commands, Data, as_lines, console, errors, on_one_line
 
 app = typer.Typer(
     name="kakuninsho",
@@ -51,6 +53,10 @@ Given = Annotated[
         "--register", help=t("合成データの代わりに使う加入者データ", "a folder of register/v1 drops to use instead")
     ),
 ]
+Branch = Annotated[
+    str | None,
+    typer.Option(help=t("支部の都道府県コード 2桁", "prefecture code of the branch, two digits"), metavar="01-47"),
+]
 Person = Annotated[
     str,
     typer.Argument(
@@ -66,6 +72,19 @@ Person = Annotated[
 def _settings(data: Path) -> Settings:
     os.environ["KAKUNINSHO_DATA"] = str(data.resolve())
     return Settings.from_environment()
+
+
+def _absolute(folder: Path | None) -> Path | None:
+    return folder.resolve() if folder else None
+
+
+def _show(payload: Any, tables: Callable[[], Iterable[Table]], *, as_json: bool) -> None:
+    """One document for machines, or tables for a person. Tables nobody will read are not made."""
+    if as_json:
+        as_lines(payload)
+        return
+    for table in tables():
+        console.print(table)
 
 
 @app.command(
@@ -92,7 +111,7 @@ def season(
         data.resolve(),
         members=members,
         seed=seed,
-        register=register.resolve() if register else None,
+        register=_absolute(register),
         until=until,
         console=Console(stderr=True) if as_json else console,
     )
@@ -124,7 +143,7 @@ def up(
     from kakuninsho.server.people import PEOPLE
 
     _settings(data)
-    wanted = Beginning.of(members, seed, register.resolve() if register else None)
+    wanted = Beginning.of(members, seed, _absolute(register))
     progress = errors if as_json else console
     with progress.status(t("準備", "preparing")) as status:
         tell = status.update if progress.is_terminal else progress.print
@@ -183,10 +202,7 @@ def ledger(
             errors.print(str(error), highlight=False, markup=False)
     require_published(settings)
     rows = summarise(settings)["ledger"]
-    if as_json:
-        as_lines(rows)
-    else:
-        console.print(ledger_table(rows))
+    _show(rows, lambda: [ledger_table(rows)], as_json=as_json)
     if not all(row["closes"] for row in rows):
         raise typer.Exit(1)
 
@@ -206,11 +222,7 @@ def explain(member: Person, data: Data = Path("var/season"), as_json: AsJson = F
 
     settings = _settings(data)
     explanation = find(settings, find_member(settings, member))
-    if as_json:
-        as_lines(explanation.as_dict())
-        return
-    for table in explanation_tables(explanation):
-        console.print(table)
+    _show(explanation.as_dict(), lambda: explanation_tables(explanation), as_json=as_json)
 
 
 @app.command(
@@ -245,10 +257,7 @@ def forecast(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
 )
 def expiring_cards(
     data: Data = Path("var/season"),
-    branch: Annotated[
-        str | None,
-        typer.Option(help=t("支部の都道府県コード 2桁", "prefecture code of the branch, two digits"), metavar="01-47"),
-    ] = None,
+    branch: Branch = None,
     as_json: AsJson = False,
 ) -> None:
     """Cards that expire in the coming twelve months."""
@@ -258,10 +267,7 @@ def expiring_cards(
     from kakuninsho.replay.tables import card_table
 
     found = card_expiry(_settings(data), branch)
-    if as_json:
-        as_lines([asdict(item) for item in found])
-    else:
-        console.print(card_table(by_month(found)))
+    _show([asdict(item) for item in found], lambda: [card_table(by_month(found))], as_json=as_json)
 
 
 @app.command(
@@ -285,10 +291,7 @@ def usage_rates(
     from kakuninsho.replay.tables import ranking_table
 
     found = ranking(_settings(data), month, beside)
-    if as_json:
-        as_lines(found.as_dict())
-    else:
-        console.print(ranking_table(*side_by_side(found)))
+    _show(found.as_dict(), lambda: [ranking_table(*side_by_side(found))], as_json=as_json)
 
 
 @app.command(
@@ -297,10 +300,7 @@ def usage_rates(
 )
 def worklist(
     data: Data = Path("var/season"),
-    branch: Annotated[
-        str | None,
-        typer.Option(help=t("支部の都道府県コード 2桁", "prefecture code of the branch, two digits"), metavar="01-47"),
-    ] = None,
+    branch: Branch = None,
     out: Annotated[Path | None, typer.Option(help=t("CSV に書く", "write as CSV"), metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -316,7 +316,7 @@ def worklist(
     if as_json:
         as_lines([asdict(line) for line in lines])
     elif out is not None:
-        console.print(f"{out}: {len(lines)}", highlight=False, soft_wrap=True)
+        on_one_line(f"{out}: {len(lines)}")
     else:
         console.print(work_list_table(lines))
 
@@ -365,14 +365,16 @@ def decide(
         as_lines({"fact": fact.name, "case": checked.case, "source": fact.meta["source"], **told})
         return
     console.print(t("記録しました: ", "recorded: ") + f"{checked.case}  {fact.name}", highlight=False)
-    for warning in checked.warnings:
-        console.print(f"[yellow]{warning}[/]", highlight=False)
+    warnings = list(checked.warnings)
     if missing:
-        text = t(
-            "支援措置の保留です。もう一人の release が要ります",
-            "a hold for protection: a second person must release too",
+        warnings.append(
+            t(
+                "支援措置の保留です。もう一人の release が要ります",
+                "a hold for protection: a second person must release too",
+            )
         )
-        console.print(f"[yellow]{text}[/]", highlight=False)
+    for warning in warnings:
+        console.print(f"[yellow]{warning}[/]", highlight=False)
 
 
 @app.command(
@@ -404,11 +406,8 @@ def changes(
         raise typer.BadParameter(
             t("--from と --to、または --plans を指定します", "give --from and --to, or --plans with two names")
         )
-    if as_json:
-        as_lines(found.as_dict())
-        return
-    for table in changes_tables(found.as_dict()):
-        console.print(table)
+    changed = found.as_dict()
+    _show(changed, lambda: changes_tables(changed), as_json=as_json)
 
 
 @app.command(
@@ -426,7 +425,7 @@ def docs(data: Data = Path("var/season"), as_json: AsJson = False) -> None:
     if as_json:
         as_lines({"page": str(page)})
     else:
-        console.print(f"{page}", highlight=False, soft_wrap=True)
+        on_one_line(str(page))
 
 
 @app.command(
@@ -477,7 +476,7 @@ def bench(
         members=members,
         seed=seed,
         memory=memory,
-        register=register.resolve() if register else None,
+        register=_absolute(register),
         results=folder,
         keep=keep,
         peers=peers,
@@ -511,7 +510,7 @@ def employer_list(
     if as_json:
         as_lines({"file": str(out), "format": form, "lines": len(found.lines)})
     else:
-        console.print(f"{out}: {len(found.lines)}", highlight=False, soft_wrap=True)
+        on_one_line(f"{out}: {len(found.lines)}")
 
 
 def _add_groups() -> None:

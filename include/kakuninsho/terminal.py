@@ -100,3 +100,8 @@ def tell_refusal(message: str, kind: str, *, as_json: bool = False) -> None:
 def as_lines(payload: Any) -> None:
     """Write JSON to stdout, one document on one line."""
     typer.echo(json.dumps(payload, ensure_ascii=False, default=str))
+
+
+def on_one_line(text: str) -> None:
+    """Show a path, or what begins with one: on one line however narrow the terminal is, so that it can be copied."""
+    console.print(text, highlight=False, soft_wrap=True)

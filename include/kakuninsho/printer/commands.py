@@ -17,7 +17,7 @@ import typer
 from rich.table import Table
 
 from kakuninsho.messages import t
-from kakuninsho.terminal import DAY, AsJson, Commands, Data, as_lines, console, errors
+from kakuninsho.terminal import DAY, AsJson, Commands, Data, as_lines, console, errors, on_one_line
 
 if TYPE_CHECKING:
     from kakuninsho.printer.acceptance import Pace, Result
@@ -77,7 +77,7 @@ def rebuild(
         same, different = t("一致", "the same"), t("不一致", "different")
         console.print(f"[green]{same}[/]" if rebuilt.agrees else f"[bold red]{different}[/]", highlight=False)
         if out is not None:
-            console.print(str(rebuilt.path), highlight=False, soft_wrap=True)
+            on_one_line(str(rebuilt.path))
     if not rebuilt.agrees:
         raise typer.Exit(1)
 
@@ -112,7 +112,7 @@ def proof(
         as_lines({"file": str(made.path), "control_numbers": list(made.control_numbers)})
         return
     pieces = t(f"{len(made.control_numbers)} 通", f"{len(made.control_numbers)} pieces")
-    console.print(f"{made.path}  ({pieces})", highlight=False, soft_wrap=True)
+    on_one_line(f"{made.path}  ({pieces})")
 
 
 @app.command(
@@ -131,7 +131,7 @@ def contract(
     if as_json:
         as_lines({"file": str(path)})
     else:
-        console.print(str(path), highlight=False, soft_wrap=True)
+        on_one_line(str(path))
 
 
 # --- acceptance ------------------------------------------------------------------------------------
