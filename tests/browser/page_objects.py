@@ -49,7 +49,7 @@ class Browser:
         """A person's browser window: Japanese, in Tokyo, logged in nowhere."""
         context = self._browser.new_context(
             locale="ja-JP", timezone_id="Asia/Tokyo", viewport=SIZE, reduced_motion="reduce"
-        )  # type: ignore[arg-type]
+        )
         context.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
         # The page is set in the viewer's zone from the start; a person chooses it once, in the lower left corner.

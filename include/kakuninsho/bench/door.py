@@ -31,7 +31,7 @@ def open_door(outside: Path, settings: Settings) -> Iterator[SftpTarget]:
 
     port_file = outside / "door.port"
     port_file.unlink(missing_ok=True)
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-m", "kakuninsho.bench.door", str(outside)], stdin=subprocess.DEVNULL
     )
     try:

@@ -88,7 +88,7 @@ def run_part(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     started = time.monotonic()
     with log.open("ab") as log_file:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 (a part of ours or a peer, see `command_of` and `peers`)
             [word.replace("{events}", str(write)) for word in command],
             pass_fds=[write],
             stdin=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ def commit(root: Path) -> str:
     """The commit that was measured; marked where files differ from it."""
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],  # noqa: S607
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607 (git lies where the machine has it)
             cwd=root, capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):

@@ -70,7 +70,7 @@ class Bench:
             self.acknowledge("follow-up", add_business_days(follow_up_on, 3))
         with self.phase("publish") as counts:
             day = publishing.newest_fact_on(self.settings.store)
-            assert day is not None  # noqa: S101
+            assert day is not None  # noqa: S101 (a register has landed)
             publishing.publish(self.settings, day, thorough=True)
             counts["rows"] = checks.published_rows(self.settings)
         with self.phase("check") as counts:
@@ -103,7 +103,7 @@ class Bench:
                 command="run",
                 select=["int_run_context"],
             )
-            import kakuninsho.gates.gx  # noqa: F401
+            import kakuninsho.gates.gx  # noqa: F401 (only to load it within this phase)
 
     def take_register_in(self, as_of: date, name: str = "register") -> None:
         """The tasks of extract_register."""

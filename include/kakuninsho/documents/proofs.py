@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
-import noto_cjk_sans_jp_regular  # type: ignore[import-untyped]
+import noto_cjk_sans_jp_regular
 import segno
 import typst
 

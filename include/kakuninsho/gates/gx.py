@@ -21,7 +21,7 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 # Its errors quote the database's words, and those may quote a value; the runner tells of them without.
 logging.getLogger("great_expectations").addFilter(lambda record: record.levelno < logging.ERROR)
 
-# ruff: noqa: E402
+# ruff: noqa: E402 (the lines above must come first)
 import sqlalchemy
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["InMemoryDuckDB", "RowsThatBreakTheRule", "gx", "gxe", "rows"]
 
 
-class DuckDBExecutionEngine(_engines.SqlAlchemyExecutionEngine):  # type: ignore[misc]
+class DuckDBExecutionEngine(_engines.SqlAlchemyExecutionEngine):  # type: ignore[misc]  # GX's classes are Any, see above
     """GX's SQL engine with one connection kept open.
 
     GX closes the connection before it fetches; on DuckDB the result is then gone. DuckDB speaks PostgreSQL's
@@ -62,7 +62,7 @@ class DuckDBExecutionEngine(_engines.SqlAlchemyExecutionEngine):  # type: ignore
     @contextmanager
     def get_connection(self) -> Iterator[Any]:
         """The one connection; it stays open until the engine is disposed of."""
-        if self._connection is None:  # type: ignore[has-type]
+        if self._connection is None:  # type: ignore[has-type]  # set by GX's own class
             self._connection = self.engine.connect()
         yield self._connection
 
@@ -76,7 +76,7 @@ class DuckDBExecutionEngine(_engines.SqlAlchemyExecutionEngine):  # type: ignore
             raise
 
 
-class InMemoryDuckDBDatasource(_fluent.SQLDatasource):  # type: ignore[misc]
+class InMemoryDuckDBDatasource(_fluent.SQLDatasource):  # type: ignore[misc]  # Any, see above
     """A datasource over a DuckDB that exists only in this process, under a name by which every part of GX meets it."""
 
     type: Literal["duckdb"] = "duckdb"
@@ -89,18 +89,18 @@ class InMemoryDuckDBDatasource(_fluent.SQLDatasource):  # type: ignore[misc]
 
     def get_engine(self) -> Any:
         """One SQLAlchemy engine; the named database lives as long as one of its connections is open."""
-        if self._engine is None:  # type: ignore[has-type]
+        if self._engine is None:  # type: ignore[has-type]  # set by GX's own class
             self._engine = sqlalchemy.create_engine(self.connection_string, poolclass=NullPool)
         return self._engine
 
     def get_execution_engine(self) -> DuckDBExecutionEngine:
         """GX's engine over the same database."""
-        if self._execution_engine is None:  # type: ignore[has-type]
+        if self._execution_engine is None:  # type: ignore[has-type]  # set by GX's own class
             self._execution_engine = DuckDBExecutionEngine(engine=self.get_engine(), create_temp_table=False)
         return self._execution_engine
 
 
-class RowsThatBreakTheRule(gxe.UnexpectedRowsExpectation):  # type: ignore[misc]
+class RowsThatBreakTheRule(gxe.UnexpectedRowsExpectation):  # type: ignore[misc]  # Any, see above
     """A rule written as the SQL of the rows that break it. Only their count leaves the database.
 
     GX's own class also fetches rows (a second run of the query, and values in memory); this one asks for the count.

@@ -280,7 +280,10 @@ def _details(
     root = settings.store.root
     of_lot = f"where prefecture = {branch}" if branch else ""
     of_member = f"where member_key // {PREFECTURE_IN_MEMBER_KEY} = {branch}" if branch else ""
-    lots = f"(select lot_id, any_value(prefecture) as prefecture from read_parquet('{root}/plans/*/lots.parquet') {of_lot} group by lot_id)"  # noqa: E501
+    lots = (
+        f"(select lot_id, any_value(prefecture) as prefecture from read_parquet('{root}/plans/*/lots.parquet') {of_lot}"
+        " group by lot_id)"
+    )
     queries: dict[str, list[tuple[str, tuple[str, ...], str]]] = {
         "home": [
             (

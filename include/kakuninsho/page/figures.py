@@ -272,6 +272,6 @@ def _read(connection: duckdb.DuckDBPyConnection) -> Figures:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, kind: type[Row], source: str, order: str) -> list[Row]:
-    columns = ", ".join(f'"{field.name}"' for field in fields(kind))  # type: ignore[arg-type]
+    columns = ", ".join(f'"{field.name}"' for field in fields(kind))  # type: ignore[arg-type]  # a dataclass of above
     found = connection.execute(f"select {columns} from {source} order by {order}").fetchall()
     return [kind(*row) for row in found]

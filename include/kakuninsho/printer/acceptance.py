@@ -297,8 +297,8 @@ class _Writer:
                 | {"sex": sex, "birth_date": born, "qualified_on": qualified, "issued_on": self.posting_date}
                 | {"valid_until": date(2029, 11, 30), "route": "home", "need": "no_card", "enrolment": "employee"}
             )
-        totals = {"envelope_count": pieces, "certificate_count": pieces, "postage_yen": YEN * (pieces + 2)}
-        totals["weight_g"] = round(GRAMS * (pieces + 2), 1)  # type: ignore[assignment]
+        totals: Row = {"envelope_count": pieces, "certificate_count": pieces, "postage_yen": YEN * (pieces + 2)}
+        totals["weight_g"] = round(GRAMS * (pieces + 2), 1)
         tables = {
             "lots": [lot_row(lot_id, "home", self.posting_date, first, totals)],
             "envelopes": envelopes,

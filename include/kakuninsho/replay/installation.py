@@ -145,7 +145,7 @@ def start_sandbox(outside: Path, *, port: int, seed: int, arguments: tuple[str, 
     """Start the sandbox as a process of its own. It gets its root, a port and a seed, nothing else."""
     environment = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ}
     with (outside / "sandbox.log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-m", "kakuninsho.sandbox", "serve", "--root", str(outside), "--port", str(port),
              "--seed", str(seed), *arguments],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
@@ -171,6 +171,6 @@ def running_sandbox(outside: Path, *, seed: int, arguments: tuple[str, ...] = ()
 
 def _sandbox(*arguments: str) -> None:
     command = [sys.executable, "-m", "kakuninsho.sandbox", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own interpreter)
     if done.returncode:
         raise InstallationError(f"the sandbox could not be set up: {done.stderr.strip().splitlines()[-1:]}")

@@ -191,17 +191,20 @@ class _Reader:
     def refuse(self, reason: str, what: str) -> NoReturn:
         raise RefusedError(reason, f"line {self.number}: {what}")
 
+    def _begun(self) -> Lot:
+        """The lot of the header; no other record is read before one."""
+        assert self.lot is not None  # noqa: S101 (the first record must be a header)
+        return self.lot
+
     def _add(self, enclosures: str, weight: str, postage: str) -> None:
-        lot = self.lot
-        assert lot is not None  # noqa: S101 (the caller has seen the header)
+        lot = self._begun()
         for code, count in _counts(enclosures):
             lot.enclosures[code] += count
         lot.weight_tenths += int(weight[:-2]) * 10 + int(weight[-1])
         lot.postage_yen += int(postage)
 
     def _open_piece(self, control: str, position: str, is_sample: str) -> None:
-        lot = self.lot
-        assert lot is not None  # noqa: S101
+        lot = self._begun()
         lot.sequences.append(_sequence(control, self.number))
         lot.samples.append(1 if is_sample == "1" else 0)
         if int(position) != len(lot.sequences):
@@ -219,8 +222,7 @@ class _Reader:
     def envelope(self, values: tuple[str, ...]) -> None:
         control, bundle, position, is_sample, certificates, enclosures, weight, postage = values
         self._close_parts()
-        lot = self.lot
-        assert lot is not None  # noqa: S101
+        lot = self._begun()
         if bundle:
             if bundle != self.bundle or int(position) != len(lot.sequences):
                 self.refuse("layout_invalid", "a packet that does not stand after its bundle")
@@ -239,8 +241,7 @@ class _Reader:
         certificate_id, control, slot, is_sample, *person = values
         self.part += 1
         self.owed_parts -= 1
-        lot = self.lot
-        assert lot is not None  # noqa: S101
+        lot = self._begun()
         lot.certificate_count += 1
         if control != self.control or self.owed_parts < 0:
             self.refuse("totals_differ", "more certificates than the envelope says, or of another envelope")
@@ -273,8 +274,7 @@ class _Reader:
         control, line_number = values
         self.part += 1
         self.owed_parts -= 1
-        lot = self.lot
-        assert lot is not None  # noqa: S101
+        lot = self._begun()
         lot.list_line_count += 1
         if control != self.control or self.owed_parts < 0 or line_number != str(self.part):
             self.refuse("totals_differ", "lines do not fit the employer list they stand under")

@@ -80,7 +80,7 @@ class Door(asyncssh.SFTPServer):
     def _refuse(self, *_: Any) -> Any:
         raise asyncssh.SFTPPermissionDenied("not allowed here")
 
-    mkdir = rmdir = symlink = link = lsetstat = readlink = _refuse  # type: ignore[assignment]
+    mkdir = rmdir = symlink = link = lsetstat = readlink = _refuse  # type: ignore[assignment]  # it takes what each of them takes
 
 
 class Server:

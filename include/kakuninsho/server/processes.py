@@ -46,7 +46,7 @@ class Process:
         """Start it detached from the terminal, with its output in the log."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log.open("ab") as log:
-            started = subprocess.Popen(  # noqa: S603
+            started = subprocess.Popen(  # noqa: S603 (our own programs, named by `lifecycle`)
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

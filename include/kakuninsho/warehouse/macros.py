@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from types import ModuleType
 
 import jinja2
+from jinja2.environment import TemplateModule
 
 from kakuninsho.paths import DBT_PROJECT
 
@@ -24,8 +24,8 @@ def _template() -> jinja2.Template:
 
 
 @lru_cache(maxsize=1)
-def _module() -> ModuleType:
-    return _template().module  # type: ignore[return-value]
+def _module() -> TemplateModule:
+    return _template().module
 
 
 def macro_sql(name: str, *arguments: str, source: Source | None = None, **named: str) -> str:

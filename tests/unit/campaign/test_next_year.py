@@ -7,6 +7,7 @@ import re
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -118,8 +119,8 @@ def _valid_until(
     import jinja2
 
     text = (PROJECT_ROOT / "dbt_project" / "macros" / "dates.sql").read_text(encoding="utf-8")
-    module = jinja2.Environment(autoescape=False).from_string(text).module
-    sql = module.valid_until("issued", "born", "insured_born", "enrolment", "qualified")  # type: ignore[attr-defined]
+    module: Any = jinja2.Environment(autoescape=False).from_string(text).module
+    sql = module.valid_until("issued", "born", "insured_born", "enrolment", "qualified")
     values = campaign.parameters
     parameters = ", ".join(
         f"{getattr(values, name)} as {name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import date
+from typing import Any
 
 import duckdb
 import pytest
@@ -231,11 +232,11 @@ def test_addresses_are_compared_without_width_hyphens_and_spaces() -> None:
 # --- generic tests of dbt: each can fail --------------------------------------------------------------
 
 
-def _failures(test: str, **arguments: object) -> int:
+def _failures(test: str, **arguments: Any) -> int:
     connection = duckdb.connect()
     connection.execute("create table three as select * from (values (1, 'a'), (2, 'a'), (2, null)) as t (id, name)")
     connection.execute("create table two as select * from three where id = 2")
-    return len(connection.execute(render(f"test_{test}", **arguments)).fetchall())  # type: ignore[arg-type]
+    return len(connection.execute(render(f"test_{test}", **arguments)).fetchall())
 
 
 def test_unique_combination_can_fail() -> None:
