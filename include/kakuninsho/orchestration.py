@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 TOKYO = ZoneInfo("Asia/Tokyo")
 POOL = "warehouse"
 FACTS = Asset("kakuninsho_facts")
-APPROVE, REJECT = "Approve", "Reject"
+APPROVE = "Approve"
 PRINTER_CONNECTION = "printer_sftp"
 WEBHOOK_CONNECTION, MAIL_CONNECTION = "alerts_webhook", "alerts_mail"
 

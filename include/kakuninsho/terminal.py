@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 
 from kakuninsho.messages import describe, is_japanese, t
 
-DONE, REFUSED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+REFUSED = 1
 EXIT_CODES = t(
     "終了コード: 0 完了 / 1 中止または不一致 (理由を表示) / 2 使い方の誤り / 130 中断",
     "Exit codes: 0 done / 1 refused or not closed (the message says why) / 2 wrong use / 130 interrupted",

@@ -42,7 +42,6 @@ EDGES = sorted(
     for day in (SNAPSHOT, *RELEASES.values(), *FOLLOW_UPS, *(run + timedelta(days=1) for run in REQUEST_RUNS))
     for offset in (-1, 0, 1)
 )
-CARD_COLUMNS = ("has_card", "number_filed", "registered", "certificate_expires_on", "registration_cancelled_on")
 USABLE = (True, True, True, date(2029, 5, 1), None)
 CARDS: dict[str, tuple[Any, ...] | None] = {
     "none": None,
@@ -303,9 +302,6 @@ MAIL = st.builds(
     returned_after=st.sampled_from([None, None, 3, 6, 10, 20, 33, 70]),
     reason=st.sampled_from(["R01", "R02", "R04", "R05", "R09"]),
 )
-
-
-VOLUNTARY_SINCE = st.sampled_from([date(2024, 10, 1), date(2023, 8, 1), date(2023, 8, 2), date(2024, 2, 29)])
 
 
 @st.composite

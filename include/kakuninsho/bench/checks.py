@@ -8,7 +8,7 @@ from typing import Any
 
 from kakuninsho.bench.errors import BenchError
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import memory, published
+from kakuninsho.warehouse import published
 
 
 def published_rows(settings: Settings) -> int:
@@ -109,15 +109,3 @@ def _compare(manifests: dict[str, dict[str, Any]], marts: dict[str, list[int]]) 
                 f"{planned} planned, {envelopes} and {certificates} in the marts"
             )
     return problems
-
-
-def lot_sizes(settings: Settings, plan_id: str) -> tuple[int, int, int]:
-    """Lots, envelopes and certificates of a frozen plan."""
-    with memory() as connection:
-        row = connection.execute(
-            f"""
-            select count(*), sum(envelope_count)::bigint, sum(certificate_count)::bigint
-            from read_parquet('{settings.store.root}/plans/{plan_id}/lots.parquet')
-            """
-        ).fetchone()
-    return row if row else (0, 0, 0)

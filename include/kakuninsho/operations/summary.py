@@ -78,7 +78,6 @@ def write_summary(settings: Settings) -> dict[str, Any]:
     return summary
 
 
-_EMPLOYER_LISTS = "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
 _FIRST_PLAN_ENVELOPES = """
     select count(*) from marts.fct_envelopes where lot_kind = 'home' and replaces_envelope_id is null
 """

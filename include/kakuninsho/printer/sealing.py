@@ -23,7 +23,6 @@ INSURER_SECRET = "insurer_secret.pgp.asc"  # noqa: S105 (a file name)
 INSURER_PUBLIC = "insurer.pgp.asc"
 PRINTER_PUBLIC = "printer.pgp.asc"
 CLIENT_KEY = "insurer_ssh"
-PRINTER_HOST_KEY = "printer_host_key.pub"
 
 
 class SealError(RuntimeError):

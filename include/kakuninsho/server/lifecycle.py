@@ -27,7 +27,6 @@ from kakuninsho.server.people import ensure_passwords
 from kakuninsho.server.processes import Process, stop
 from kakuninsho.settings import Settings
 
-DEFAULT_PORT = 8080
 READY_SECONDS = 180.0
 # In the order in which they start: the scheduler last, when those that its tasks talk to are there.
 COMPONENTS = {

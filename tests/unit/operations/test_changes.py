@@ -30,7 +30,7 @@ from kakuninsho.operations.changes import (
 from kakuninsho.settings import Settings
 
 Row = dict[str, Any]
-FIRST, SECOND, THIRD = date(2025, 4, 30), date(2025, 7, 31), date(2025, 8, 31)
+FIRST, SECOND = date(2025, 4, 30), date(2025, 7, 31)
 FUKUI, TOKYO = 18, 13
 TABLES = ("members", "addresses", "employers", "my_number_cards", "rejects")
 

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 
 AS_OF = date(2025, 4, 30)
 FUKUI = "01180017"
-ISHIKAWA = "01170018"
 NAME = "越前　花子"
 KANA = "エチゼン　ハナコ"
 NUMBER = "4649123"
