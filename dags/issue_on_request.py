@@ -64,7 +64,7 @@ def issue_on_request() -> None:
     def check() -> dict[str, object]:
         from kakuninsho.operations.planning import request_wish
 
-        return check_wish(request_wish(settings(), as_of()))
+        return check_wish(request_wish(as_of()))
 
     wish = check()
     land_files(judge_files(find(), core_feeds_folder())) >> wish

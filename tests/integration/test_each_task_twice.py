@@ -124,7 +124,7 @@ def play(season: Twice) -> Twice:
         reach(REPORTED, first=POSTED)
         reach(date(2025, 8, 29), first=date(2025, 8, 11))
         season.plan(PlanRequest("follow_up", FOLLOWED_UP, run_on=FOLLOWED_UP), target)
-        season.plan(planning.request_wish(season.settings, ASKED), target)
+        season.plan(planning.request_wish(ASKED), target)
         season.twice("publish", lambda: (publishing.publish(season.settings, ASKED), None)[1])
         season.twice("delete", lambda: retention.delete_expired(season.settings, ASKED, dry_run=False))
     return season

@@ -59,7 +59,6 @@ class Checked:
     on: str
     reason_code: str | None
     needs_second: bool
-    is_recorded: bool  # the same decision is a fact already: recording it again changes nothing
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -105,12 +104,12 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     case = CaseBook(settings.data).number(wish.member.packed)
     recorded = _decisions(settings, wish.member)
     if wish.decision != RELEASE and _is_there(recorded, wish):
-        return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, False, True)
+        return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, False)
     _refuse_past(settings, wish.on)
     require_published(settings)
     if wish.decision == RESUME:
         _refuse_unless_stopped(settings, wish.member)
-        return Checked(case, wish.decision, wish.on.isoformat(), None, False, False)
+        return Checked(case, wish.decision, wish.on.isoformat(), None, False)
     standing = _standing(settings, wish.member)
     if not standing and newest_row(settings, "members", wish.member.packed, wish.on) is None:
         raise DecisionError(
@@ -126,7 +125,7 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     needs_second = wish.decision == RELEASE and PROTECTED in standing.values()
     if needs_second:
         warnings += _protected(settings, wish, recorded)
-    return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, needs_second, False, tuple(warnings))
+    return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, needs_second, tuple(warnings))
 
 
 def known_user(name: str) -> str:

@@ -356,7 +356,7 @@ def _request_order(settings: Settings, plan: Fact, lots: list[ClearFile], outbox
     return [write_release_order(_posting_date(plan), homes, settings.campaign, outbox, ordinal=2)]
 
 
-def request_wish(settings: Settings, as_of: date) -> PlanRequest:
+def request_wish(as_of: date) -> PlanRequest:
     """The wish for the certificates on request of a day: posted on the next business day, which is their issue date."""
     return PlanRequest("request", as_of, posting_date=add_business_days(as_of, 1), run_on=as_of)
 

@@ -550,7 +550,7 @@ def _judge(script: Script, evidence: Evidence, told: frozenset[str]) -> Iterator
     yield from _reconcile(script, evidence)
     yield _unknown(script, evidence)
     yield from _returns(evidence, told)
-    yield _returned(script, evidence)
+    yield _returned(evidence)
     yield _refusals(evidence)
 
 
@@ -663,7 +663,7 @@ def _returns(evidence: Evidence, told: frozenset[str]) -> list[Check]:
     ]
 
 
-def _returned(script: Script, evidence: Evidence) -> Check:
+def _returned(evidence: Evidence) -> Check:
     """Each return names a posted piece and a reason of the contract."""
     posted = {row["envelope_id"] for row in evidence.pieces if row["event_type"] == "posted"}
     reasons = contract()["return_reasons"]

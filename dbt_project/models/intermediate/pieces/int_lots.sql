@@ -162,8 +162,7 @@ counted as (
         count(*) filter (where number_kind = 'original' and print_event_type = 'spoiled') as spoiled_original_count,
         count(*) filter (where number_kind <> 'sample' and returned_on is not null) as returned_count,
         count(*) filter (where print_event_type is not null) as report_count,
-        min(posted_on) as first_posted_on,
-        max(posted_on) as last_posted_on
+        min(posted_on) as first_posted_on
     from pieces
     where lot_id is not null
     group by lot_id
@@ -229,8 +228,7 @@ joined as (
         coalesce(counted.spoiled_original_count, 0) as spoiled_original_count,
         coalesce(counted.returned_count, 0) as returned_count,
         coalesce(counted.report_count, 0) as report_count,
-        counted.first_posted_on,
-        counted.last_posted_on
+        counted.first_posted_on
     from lots
     inner join plans on lots.plan_id = plans.plan_id
     left join announced on lots.lot_id = announced.lot_id

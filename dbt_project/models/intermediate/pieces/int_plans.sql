@@ -29,12 +29,9 @@ approved as (
 ),
 
 voided as (
-    select
-        plan_id,
-        min(received_on) as voided_on
+    select distinct plan_id
     from approvals
     where decision = 'rejected'
-    group by plan_id
 ),
 
 final as (
@@ -49,7 +46,6 @@ final as (
         plans.certificate_count,
         plans.member_count,
         approved.approved_on,
-        voided.voided_on,
         voided.plan_id is not null as is_voided,
         approved.plan_id is not null and voided.plan_id is null as is_approved
     from plans
