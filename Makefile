@@ -50,6 +50,9 @@ up: $(READY) ## Airflow の画面 http://localhost:8080 (until `make down`)
 down: $(READY) ## 止める
 	$(BIN)/kakuninsho down --data $(DATA)
 
+.env: # secrets of docker-compose.yaml, made once
+	PYTHONPATH=include $(PYTHON) -m kakuninsho.server.compose_env
+
 screenshots: $(READY) ## README の画面を撮り直す (docs/images/, needs chromium)
 	$(BIN)/python tests/browser/take_screenshots.py $(if $(wildcard $(DATA)/summary.json),--data $(DATA))
 

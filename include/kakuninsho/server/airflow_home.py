@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from pathlib import Path
 from kakuninsho.paths import PLUGINS
 from kakuninsho.replay.installation import InstallationError, airflow_environment
 from kakuninsho.server import outside
+from kakuninsho.server.airflow_secrets import new_secrets
 from kakuninsho.server.people import simple_users, write_private
 from kakuninsho.settings import Settings
 
@@ -30,15 +29,6 @@ def home(settings: Settings) -> Path:
 def passwords_file(settings: Settings) -> Path:
     """Users and passwords of the page, readable by the owner only."""
     return home(settings) / "passwords.json"
-
-
-def new_secrets() -> dict[str, str]:
-    """Airflow's secrets by the name of their variable: every process of an installation must have the same."""
-    return {
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(48),
-        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    }
 
 
 def ensure_secrets(settings: Settings) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kakuninsho.paths import PROJECT_ROOT
-from kakuninsho.server.airflow_home import new_secrets
+from kakuninsho.server.airflow_secrets import new_secrets
 from kakuninsho.server.people import new_password, write_private
 
 

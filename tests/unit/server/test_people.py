@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
-from kakuninsho.server.airflow_home import new_secrets
+from kakuninsho.paths import PROJECT_ROOT
+from kakuninsho.server.airflow_secrets import new_secrets
 from kakuninsho.server.compose_env import main, render
 from kakuninsho.server.people import PASSWORD_LENGTH, PEOPLE, ensure_passwords, simple_users
 from kakuninsho.server.roles import ROLES
 
-COMPOSE = Path(__file__).parents[3] / "docker-compose.yaml"
+COMPOSE = PROJECT_ROOT / "docker-compose.yaml"
 
 
 def test_passwords_are_made_once_and_differ(tmp_path: Path) -> None:
@@ -52,6 +55,12 @@ def test_environment_file_has_every_variable_that_compose_insists_on(tmp_path: P
     text = COMPOSE.read_text(encoding="utf-8")
     wanted = {part.split(":?")[0] for part in text.split("${")[1:] if ":?" in part.split("}")[0]}
     assert wanted == {line.split("=")[0] for line in render().splitlines()}
+
+
+def test_environment_file_needs_python_alone() -> None:
+    # -I -S: nothing that is installed is found, as on a machine that has only Docker and Python.
+    code = f"import sys; sys.path.insert(0, {str(PROJECT_ROOT / 'include')!r}); import kakuninsho.server.compose_env"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
 
 
 def test_environment_file_is_private_and_never_overwritten(tmp_path: Path) -> None:
