@@ -19,6 +19,11 @@ def test_one_image_for_all_but_the_database() -> None:
     assert {service["image"] for name, service in SERVICES.items() if name != "postgres"} == {"kakuninsho:0.1.0"}
 
 
+def test_image_is_built_once_and_never_asked_of_a_registry() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["airflow-init"]
+    assert {service["pull_policy"] for name, service in SERVICES.items() if name != "postgres"} == {"never"}
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_service_runs_as_nobody_special(name: str) -> None:
     assert SERVICES[name]["user"] not in {"", "root", "0", "0:0"}
