@@ -26,10 +26,11 @@ COPY dbt_project dbt_project
 COPY expectations expectations
 RUN uv pip install --system --no-deps --no-build-isolation --editable .
 
-# Named volumes take over owner and mode of these folders when they are first used.
+# Named volumes take over these folders, with owner and mode, when they are first used. /outside is read-only to most
+# services, so the place to mount the core system at must be there.
 RUN groupadd --gid 10001 kakuninsho \
     && useradd --uid 10001 --gid 10001 --create-home --shell /usr/sbin/nologin kakuninsho \
-    && install -d -o kakuninsho -g kakuninsho -m 0700 /data /outside
+    && install -d -o kakuninsho -g kakuninsho -m 0700 /data /outside /outside/core
 USER kakuninsho
 
 CMD ["airflow", "version"]

@@ -67,3 +67,12 @@ def test_image_installs_from_hash_pinned_locks_and_drops_root() -> None:
     assert "pip install --require-hashes -r requirements-bootstrap.lock" in lines
     assert "uv pip install --system --require-hashes -r requirements.lock" in lines
     assert lines.rindex("USER kakuninsho") > lines.rindex("RUN ")
+
+
+def test_core_system_can_be_mounted_where_compose_looks_for_it() -> None:
+    # Below a read-only volume, no place to mount at can be made.
+    core = str(Path(SERVICES["scheduler"]["environment"]["KAKUNINSHO_REGISTER"]).parent)
+    folders = re.search(r"install -d .* -m 0700 (.*)", (PROJECT / "Dockerfile").read_text(encoding="utf-8"))
+    assert "outside:/outside:ro" in SERVICES["scheduler"]["volumes"]
+    assert folders is not None
+    assert core in folders[1].split()
