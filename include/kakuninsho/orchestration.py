@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -452,6 +452,11 @@ def write_files(frozen: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def user_name(user: Mapping[str, Any]) -> str:
+    """Who answered, as they log in; the id alone is a number where Airflow keeps its users in a database."""
+    return str(user.get("name") or user.get("id") or "")
+
+
 class PersonalApproval(ApprovalOperator):
     """One person's approval in the page; in a replay (APPROVALS=auto) answered at once, and the answer says so."""
 
@@ -524,16 +529,17 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
 def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Land both answers as facts, bound to the hash of the files."""
     from kakuninsho.operations import planning
-    from kakuninsho.plans.approvals import Answer
+    from kakuninsho.plans.approvals import Answer, refuse_strangers
 
     answers = [
         Answer(
             decision="approved" if answer["chosen_options"] == [APPROVE] else "rejected",
-            decided_by=str(answer["responded_by_user"].get("id", "")),
+            decided_by=user_name(answer["responded_by_user"]),
             is_automatic=bool(answer["auto"]),
         )
         for answer in (first, second)
     ]
+    decide(lambda: refuse_strangers(files["plan_id"], answers, settings().approvers))
     subject = decide(lambda: planning.record_answers(settings(), files["plan_id"], files["files"], answers, as_of()))
     return {"plan_id": files["plan_id"], "subject": subject}
 
@@ -787,8 +793,7 @@ class SecondPerson(PersonalApproval):
     @staticmethod
     def name_of(answer: dict[str, Any]) -> str | None:
         """Who answered, by the name that the page knows them by."""
-        user = answer["responded_by_user"]
-        return str(user.get("name") or user.get("id") or "") or None
+        return user_name(answer["responded_by_user"]) or None
 
     @staticmethod
     def approved(answer: dict[str, Any]) -> bool:

@@ -15,6 +15,9 @@ from kakuninsho.campaign import DEFAULT_CAMPAIGN, Campaign, campaigns_folder, lo
 from kakuninsho.facts.store import FactStore
 from kakuninsho.paths import PROJECT_ROOT
 
+# The page's own permissions would let whoever starts a run answer for it as well.
+APPROVERS = ("approver1", "approver2")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,6 +29,7 @@ class Settings:
     keys: Path  # ours and the printer's public keys
     campaign_name: str
     automatic_approvals: bool  # a replay answers for the two people, and the fact says so
+    approvers: tuple[str, ...] = APPROVERS  # user names of the page whose answers to an approval count
 
     @cached_property
     def campaign(self) -> Campaign:
@@ -39,7 +43,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read KAKUNINSHO_DATA, _REGISTER, _FEEDS, _KEYS, _CAMPAIGN and APPROVALS; relative to the project."""
+        """Read KAKUNINSHO_DATA, _REGISTER, _FEEDS, _KEYS, _CAMPAIGN, _APPROVERS and APPROVALS.
+
+        Paths are relative to the project.
+        """
         data = _path("KAKUNINSHO_DATA", "var/season")
         return cls(
             data=data,
@@ -48,6 +55,7 @@ class Settings:
             keys=_path("KAKUNINSHO_KEYS", str(data / "keys")),
             campaign_name=os.environ.get("KAKUNINSHO_CAMPAIGN", DEFAULT_CAMPAIGN),
             automatic_approvals=os.environ.get("APPROVALS") == "auto",
+            approvers=tuple(os.environ.get("KAKUNINSHO_APPROVERS", ",".join(APPROVERS)).replace(",", " ").split()),
         )
 
     def environment(self) -> dict[str, str]:
@@ -58,6 +66,7 @@ class Settings:
             "KAKUNINSHO_FEEDS": str(self.feeds),
             "KAKUNINSHO_KEYS": str(self.keys),
             "KAKUNINSHO_CAMPAIGN": self.campaign_name,
+            "KAKUNINSHO_APPROVERS": ",".join(self.approvers),
             "APPROVALS": "auto" if self.automatic_approvals else "people",
         }
 

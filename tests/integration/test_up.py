@@ -43,7 +43,16 @@ def answered_twice_by_one(server: Server, landed: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def handed_off(server: Server, answered_twice_by_one: Run) -> Run:
+def answered_by_the_operator(server: Server, answered_twice_by_one: Run) -> Run:
+    run = server.trigger("hand_off_to_printer", "2025-05-15")
+    server.answer(run, "approve_first", "operator")
+    server.answer(run, "approve_second", "approver2")
+    until(lambda: run.state() in {"success", "failed"}, "end of the hand-off")
+    return run
+
+
+@pytest.fixture(scope="module")
+def handed_off(server: Server, answered_by_the_operator: Run) -> Run:
     run = server.trigger("hand_off_to_printer", "2025-05-15")
     server.answer(run, "approve_first", "approver1")
     server.answer(run, "approve_second", "approver2")
@@ -106,6 +115,13 @@ def test_second_approval_by_the_same_person_is_refused(server: Server, answered_
     tasks = answered_twice_by_one.tasks()
     assert tasks["record_approval"]["state"] == "failed"
     assert tasks["record_approval"]["try_number"] == 1  # a rule that says no is not tried again
+    assert tasks["send"]["state"] == "upstream_failed"
+
+
+def test_an_answer_of_the_operator_does_not_count(server: Server, answered_by_the_operator: Run) -> None:
+    assert answered_by_the_operator.state() == "failed"
+    tasks = answered_by_the_operator.tasks()
+    assert tasks["record_approval"]["state"] == "failed"
     assert tasks["send"]["state"] == "upstream_failed"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -33,6 +33,20 @@ def subject_hash(files: Mapping[str, str]) -> str:
     """One SHA-256 over names and hashes of the files that an approval covers, in order of name."""
     lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def refuse_strangers(plan_id: str, answers: Sequence[Answer], approvers: Collection[str]) -> None:
+    """Only named approvers answer; whoever may start a run could answer for it in the page as well.
+
+    Raises:
+        ApprovalError: an answer of somebody else.
+    """
+    strangers = sum(not answer.is_automatic and answer.decided_by not in approvers for answer in answers)
+    if strangers:
+        raise ApprovalError(
+            f"plan {plan_id}: {strangers} of {len(answers)} answers are by people who are no approvers; no answer was "
+            "recorded. Start the run again and let two approvers answer; KAKUNINSHO_APPROVERS names them"
+        )
 
 
 def record_approvals(store: FactStore, plan_id: str, subject: str, answers: list[Answer], received_on: date) -> None:

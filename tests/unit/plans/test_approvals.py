@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from kakuninsho.facts.store import FactStore
-from kakuninsho.plans.approvals import Answer, ApprovalError, approvals_of, record_approvals, subject_hash
+from kakuninsho.plans.approvals import (
+    Answer,
+    ApprovalError,
+    approvals_of,
+    record_approvals,
+    refuse_strangers,
+    subject_hash,
+)
+from kakuninsho.settings import APPROVERS, Settings
 
 DAY = date(2025, 5, 15)
 YES_A = Answer("approved", "approver1")
@@ -32,6 +40,21 @@ def test_the_same_person_twice_is_refused(store: FactStore) -> None:
     with pytest.raises(ApprovalError, match="two different people"):
         record_approvals(store, "home", "abc", [YES_A, YES_A], DAY)
     assert approvals_of(store, "home") == []
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+def test_an_answer_of_whoever_is_no_approver_does_not_count(decision: str) -> None:
+    with pytest.raises(ApprovalError, match=r"1 of 2 answers .* KAKUNINSHO_APPROVERS"):
+        refuse_strangers("home", [Answer(decision, "operator"), YES_B], APPROVERS)
+    refuse_strangers("home", [YES_A, YES_B], APPROVERS)
+    refuse_strangers("home", [Answer("approved", f"replay-{n}", True) for n in (1, 2)], APPROVERS)
+
+
+def test_the_installation_names_its_approvers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAKUNINSHO_APPROVERS", "sato, suzuki")
+    settings = Settings.from_environment()
+    assert settings.approvers == ("sato", "suzuki")
+    assert settings.environment()["KAKUNINSHO_APPROVERS"] == "sato,suzuki"
 
 
 def test_a_rejection_is_recorded_and_stops(store: FactStore) -> None:
