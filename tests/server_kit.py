@@ -26,9 +26,9 @@ READING_SECONDS = 8.0
 
 
 def kakuninsho(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line as a process of its own, with tasks that are tried again at once."""
+    """The command line as a process of its own; its tasks are tried again at once, unless the environment says when."""
     command = [sys.executable, "-m", "kakuninsho.cli", *arguments, "--data", str(data)]
-    environment = {**os.environ, "KAKUNINSHO_RETRY_MINUTES": "0", "COLUMNS": "200"}
+    environment = {"KAKUNINSHO_RETRY_MINUTES": "0", **os.environ, "COLUMNS": "200"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
 
 

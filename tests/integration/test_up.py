@@ -22,8 +22,11 @@ PLAN = "home-2025-04-30"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("up") / "data") as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        # Between tries: the printer that one test stops has to be back before the last of them.
+        patch.setenv("KAKUNINSHO_RETRY_MINUTES", "1")
+        with running_server(tmp_path_factory.mktemp("up") / "data") as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
