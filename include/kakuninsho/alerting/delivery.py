@@ -80,7 +80,7 @@ class WebhookChannel:
             self.url, json.dumps(body, ensure_ascii=False).encode(), headers, method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 (as above)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 (the scheme is checked above)
                 return
         except (OSError, ValueError) as error:
             status = f" {error.code}" if isinstance(error, urllib.error.HTTPError) else ""

@@ -133,7 +133,7 @@ def rows(query: str) -> Callable[[Mapping[str, Any]], RowsThatBreakTheRule]:
 
 @contextmanager
 def _configurations_made_once() -> Iterator[None]:
-    """Spare a validation what takes two fifths of it: GX makes each expectation's configuration some forty times anew.
+    """Spare a gate about a fifth of its time: GX makes each expectation's configuration some forty times anew.
 
     Nothing about an expectation changes while it is judged.
     """

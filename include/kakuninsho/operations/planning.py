@@ -20,7 +20,7 @@ from kakuninsho.facts import gathered
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
-from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, subject_hash
+from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, refuse_strangers, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
@@ -233,8 +233,10 @@ def record_answers(
     """Land what the two people answered, bound to the files. Returns the subject's hash.
 
     Raises:
-        ApprovalError: a rejection, the same person twice, or other files than those that were approved.
+        ApprovalError: an answer of whoever is no approver, a rejection, the same person twice, or other files than
+            those that were approved.
     """
+    refuse_strangers(plan_id, answers, settings.approvers)
     subject = subject_hash(files)
     record_approvals(settings.store, plan_id, subject, list(answers), received_on)
     return subject

@@ -36,7 +36,7 @@ def subject_hash(files: Mapping[str, str]) -> str:
 
 
 def refuse_strangers(plan_id: str, answers: Sequence[Answer], approvers: Collection[str]) -> None:
-    """Only named approvers answer; whoever may start a run could answer for it in the page as well.
+    """Only named approvers answer: the page's own permissions let whoever may start a run answer for it as well.
 
     Raises:
         ApprovalError: an answer of somebody else.

@@ -164,15 +164,14 @@ class Endpoint:
         asyncio.run(self._upload([sealed, announced]))
 
     async def _upload(self, files: Sequence[Path]) -> None:
+        remotes = {file: f"{self.target.to_printer}/{file.name}" for file in files}
         async with sftp_session(self.target) as client:
             # What lay there before goes manifest first: a printer that looks meanwhile must not find the new file
             # beside the old manifest.
-            for file in reversed(files):
-                remote = f"{self.target.to_printer}/{file.name}"
+            for remote in reversed(remotes.values()):
                 if await client.exists(remote):
                     await client.remove(remote)
-            for file in files:
-                remote = f"{self.target.to_printer}/{file.name}"
+            for file, remote in remotes.items():
                 async with client.open(remote + PART_SUFFIX, "wb") as out:
                     with file.open("rb") as source:
                         while block := source.read(BLOCK):

@@ -29,6 +29,7 @@ PEOPLE = (
     Person("approver2", "user", "承認者 2 (answers approvals)"),
     Person("analyst", "viewer", "分析: 閲覧のみ (read only)"),
 )
+APPROVERS = tuple(person.name for person in PEOPLE if person.role == "user")
 
 
 def new_password() -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from kakuninsho.facts.store import FactStore
+from kakuninsho.operations import planning
 from kakuninsho.plans.approvals import (
     Answer,
     ApprovalError,
@@ -16,7 +18,8 @@ from kakuninsho.plans.approvals import (
     refuse_strangers,
     subject_hash,
 )
-from kakuninsho.settings import APPROVERS, Settings
+from kakuninsho.server.people import APPROVERS
+from kakuninsho.settings import Settings
 
 DAY = date(2025, 5, 15)
 YES_A = Answer("approved", "approver1")
@@ -48,6 +51,13 @@ def test_an_answer_of_whoever_is_no_approver_does_not_count(decision: str) -> No
         refuse_strangers("home", [Answer(decision, "operator"), YES_B], APPROVERS)
     refuse_strangers("home", [YES_A, YES_B], APPROVERS)
     refuse_strangers("home", [Answer("approved", f"replay-{n}", True) for n in (1, 2)], APPROVERS)
+
+
+def test_nothing_is_recorded_of_whoever_is_no_approver(store: FactStore) -> None:
+    settings = replace(Settings.from_environment(), data=store.data)
+    with pytest.raises(ApprovalError, match="no answer was recorded"):
+        planning.record_answers(settings, "home", {"lot": "abc"}, [YES_A, Answer("approved", "operator")], DAY)
+    assert approvals_of(store, "home") == []
 
 
 def test_the_installation_names_its_approvers(monkeypatch: pytest.MonkeyPatch) -> None:

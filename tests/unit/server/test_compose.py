@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from kakuninsho.server.people import APPROVERS
+
 PROJECT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -17,6 +19,11 @@ RUN_ONCE = {"airflow-init", "sandbox-init"}
 
 def test_one_image_for_all_but_the_database() -> None:
     assert {service["image"] for name, service in SERVICES.items() if name != "postgres"} == {"kakuninsho:0.1.0"}
+
+
+def test_approvers_are_those_of_every_other_installation() -> None:
+    named = SERVICES["scheduler"]["environment"]["KAKUNINSHO_APPROVERS"]
+    assert named == f"${{KAKUNINSHO_APPROVERS:-{','.join(APPROVERS)}}}"
 
 
 def test_image_is_built_once_and_never_asked_of_a_registry() -> None:
