@@ -55,6 +55,19 @@
 {%- endmacro %}
 
 {#-
+    Whether each of several texts can be printed within its columns; takes pairs of text and columns. The class of
+    printable characters is so large that a query pays for each place where it stands: all texts are searched at once.
+-#}
+{% macro all_fit_print(texts) -%}
+    (
+        {{ is_printable("concat_ws(' ', " ~ texts | map(attribute=0) | join(', ') ~ ")") }}
+        {%- for content, columns in texts %}
+        and {{ fits_width(content, columns) }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#-
     Text with kana and digits in one width: half-width kana become full-width (ｶﾞ becomes ガ), full-width digits
     become ASCII. For comparison only, never for print.
 -#}

@@ -107,7 +107,6 @@ def write_lot(
     lot_id: str,
     campaign: Campaign | str,
     out_dir: Path,
-    connection: duckdb.DuckDBPyConnection | None = None,
     *,
     plans_glob: str | None = None,
     reports_glob: str | None = None,
@@ -122,27 +121,9 @@ def write_lot(
         LotFileError: the lot is not in the plan, its records do not agree with the plan's totals, a text cannot be
             printed or is too wide, or a value that must be there is missing.
     """
-    name = campaign if isinstance(campaign, str) else campaign.name
-    facts = plan.path.parent.parent
-    own = connection is None
-    connection = connection or memory(limit="1GB", spill=out_dir / ".spill")
-    try:
-        lot = _read_lot(connection, plan, lot_id)
-        _pieces(connection, plan, lot)
-        _packets(
-            connection,
-            plan,
-            plans_glob or str(facts / "plans" / "*"),
-            reports_glob or str(facts / "feeds" / "piece_reports" / "*" / "rows.parquet"),
-        )
-        _list_lines(connection, plan, lot)
-        _samples(connection, plan, lot)
-        totals = _totals(connection)
-        _check_totals(connection, lot, totals)
-        return _write(connection, lot, totals, name, out_dir)
-    finally:
-        if own:
-            connection.close()
+    with memory(limit="1GB", spill=out_dir / ".spill") as connection:
+        _read_packets(connection, plan, plans_glob, reports_glob)
+        return _write_lot(connection, plan, lot_id, _name_of(campaign), out_dir)
 
 
 def write_lots(
@@ -153,11 +134,12 @@ def write_lots(
     Raises:
         LotFileError: as `write_lot`, for the first lot that fails.
     """
-    name = campaign if isinstance(campaign, str) else campaign.name
+    name = _name_of(campaign)
     with memory(limit="1GB", spill=out_dir / ".spill") as connection:
         total = _count(connection, f"select sum(certificate_count) from read_parquet('{plan.table('lots')}')")
-        if workers < 2 or total < CERTIFICATES_WORTH_A_PROCESS or len(lot_ids) < workers:
-            return [write_lot(plan, lot_id, name, out_dir, connection) for lot_id in lot_ids]
+        has_bundles = _read_packets(connection, plan)
+        if workers < 2 or total < CERTIFICATES_WORTH_A_PROCESS or len(lot_ids) < workers or has_bundles:
+            return [_write_lot(connection, plan, lot_id, name, out_dir) for lot_id in lot_ids]
     # Spawned, not forked: DuckDB's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -169,9 +151,27 @@ def write_lots(
             raise
 
 
+def _name_of(campaign: Campaign | str) -> str:
+    return campaign if isinstance(campaign, str) else campaign.name
+
+
 def _write_lot_alone(plan: Fact, lot_id: str, campaign: str, out_dir: Path) -> ClearFile:
+    """A lot without bundles, in a process of its own."""
     with memory(limit="1GB", threads=1, spill=out_dir / ".spill") as connection:
-        return write_lot(plan, lot_id, campaign, out_dir, connection)
+        return _write_lot(connection, plan, lot_id, campaign, out_dir)
+
+
+def _write_lot(
+    connection: duckdb.DuckDBPyConnection, plan: Fact, lot_id: str, campaign: str, out_dir: Path
+) -> ClearFile:
+    lot = _read_lot(connection, plan, lot_id)
+    _pieces(connection, plan, lot)
+    _packets(connection, lot)
+    _list_lines(connection, plan, lot)
+    _samples(connection, plan, lot)
+    totals = _totals(connection)
+    _check_totals(connection, lot, totals)
+    return _write(connection, lot, totals, campaign, out_dir)
 
 
 def _read_lot(connection: duckdb.DuckDBPyConnection, plan: Fact, lot_id: str) -> _Lot:
@@ -271,62 +271,89 @@ def _pieces(connection: duckdb.DuckDBPyConnection, plan: Fact, lot: _Lot) -> Non
     )
 
 
-def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, plans_glob: str, reports_glob: str) -> None:
-    """Read what lies in the lot's bundles: packets of this plan, and returned ones as they first were.
+def _read_packets(
+    connection: duckdb.DuckDBPyConnection, plan: Fact, plans_glob: str | None = None, reports_glob: str | None = None
+) -> bool:
+    """Read what lies in the bundles of all lots of a plan, once: packets of this plan, and returned ones as they were.
 
-    A returned packet is found by the chain of numbers of pieces printed again.
+    A returned packet is found by the chain of numbers of pieces printed again. Returns whether there is any bundle.
     """
-    bundles = connection.execute(
-        "select count(*) from lot_rows where household_key is null and lot_kind = 'employer'"
-    ).fetchone()
-    if not bundles or not bundles[0]:
-        return
+    if not _count(connection, f"select count(*) from read_parquet('{plan.table('lots')}') where lot_kind = 'employer'"):
+        return False
+    facts = plan.path.parent.parent
+    reports_glob = reports_glob or str(facts / "feeds" / "piece_reports" / "*" / "rows.parquet")
     connection.execute(
-        f"""create or replace temp table packet_certificates as
-        select packed.bundle_id, packed.envelope_id, packed.certificate_id, lot_rows.position_in_lot,
+        f"""create temp view plan_rows as select * from read_parquet('{plan.table("envelopes")}');
+
+        create temp table plan_packets as
+        select packed.bundle_id, packed.envelope_id, packed.certificate_id, bundles.lot_id, bundles.position_in_lot,
             dense_rank() over (partition by packed.bundle_id order by packed.envelope_id) * 100 as place
         from (
             select bundle_id, envelope_id, certificate_id from read_parquet('{plan.table("follow_ups")}')
             union all
             select packets.bundle_id, certificates.envelope_id, certificates.certificate_id
             from read_parquet('{plan.table("certificates")}') as certificates
-            join lot_rows as packets on packets.envelope_id = certificates.envelope_id
+            join plan_rows as packets on packets.envelope_id = certificates.envelope_id
             where packets.bundle_id is not null
         ) as packed
-        join lot_rows on lot_rows.envelope_id = packed.bundle_id;
-
-        create or replace temp table packet_numbers as
-        with recursive
-        replacements as (
+        join plan_rows as bundles on bundles.envelope_id = packed.bundle_id"""
+    )
+    if _count(connection, f"select count(*) from read_parquet('{plan.table('follow_ups')}')"):
+        plans = plans_glob or str(facts / "plans" / "*")
+        replacements = f"""
             select replacement_id, min(envelope_id) as envelope_id
             from read_parquet('{reports_glob}')
             where event_type = 'spoiled' and replacement_id is not null
                 and received_on <= (select max(received_on) from read_parquet('{plan.table("plan")}'))
-            group by replacement_id
-        ),
+            group by replacement_id"""
+    else:
+        # Nothing comes back in this plan: what it packs it prints itself, under its own number.
+        plans = str(plan.path)
+        replacements = "select null::varchar as replacement_id, null::varchar as envelope_id where false"
+    columns = _certificate_select("certificates", "packets.envelope_id", "packets.position_in_lot", "packets.place")
+    connection.execute(
+        f"""create temp table packet_numbers as
+        with recursive
+        replacements as ({replacements}),
         chain as (
-            select distinct envelope_id, envelope_id as original_id from packet_certificates
+            select distinct envelope_id, envelope_id as original_id from plan_packets
             union
             select chain.envelope_id, replacements.envelope_id
             from chain join replacements on replacements.replacement_id = chain.original_id
         )
         select envelope_id, original_id from chain;
 
-        create or replace temp table packet_originals as
+        create temp table packet_originals as
         select packet_numbers.envelope_id as packet_id, envelopes.*
-        from read_parquet('{plans_glob}/envelopes.parquet', union_by_name = true) as envelopes
-        join packet_numbers on packet_numbers.original_id = envelopes.envelope_id"""
+        from read_parquet('{plans}/envelopes.parquet', union_by_name = true) as envelopes
+        join packet_numbers on packet_numbers.original_id = envelopes.envelope_id;
+
+        create temp table packet_contents as
+        select packets.lot_id, {columns}
+        from read_parquet('{plans}/certificates.parquet', union_by_name = true) as certificates
+        join packet_numbers on packet_numbers.original_id = certificates.envelope_id
+        join plan_packets as packets on packets.envelope_id = packet_numbers.envelope_id
+            and packets.certificate_id = packet_numbers.envelope_id || '-' || certificates.slot"""
     )
+    return True
+
+
+def _packets(connection: duckdb.DuckDBPyConnection, lot: _Lot) -> None:
+    """The lot's bundles and what lies in them, from what `_read_packets` found."""
+    if lot.lot_kind != "employer":
+        return
     connection.execute(
-        """insert into lot_bundles
+        f"""create or replace temp view packet_certificates as
+        select * from plan_packets where lot_id = '{lot.lot_id}';
+
+        insert into lot_bundles
         select envelope_id, position_in_lot, addressee_name, postal_code, address, building,
             (select count(distinct packets.envelope_id) from packet_certificates as packets
                 where packets.bundle_id = lot_rows.envelope_id),
             certificate_count, weight_g, postage_yen, notice, old_card_packets
-        from lot_rows where household_key is null and lot_kind = 'employer'"""
-    )
-    connection.execute(
-        """insert into lot_envelopes
+        from lot_rows where household_key is null;
+
+        insert into lot_envelopes
         select packets.envelope_id, packets.bundle_id, packets.position_in_lot, packets.place, false,
             originals.position, originals.envelopes_in_household, originals.is_additional, originals.addressee_name,
             originals.postal_code, originals.address, originals.building, packets.certificate_count, 0, 0
@@ -334,16 +361,9 @@ def _packets(connection: duckdb.DuckDBPyConnection, plan: Fact, plans_glob: str,
             select envelope_id, bundle_id, position_in_lot, place, count(*)::integer as certificate_count
             from packet_certificates group by all
         ) as packets
-        join packet_originals as originals on originals.packet_id = packets.envelope_id"""
-    )
-    columns = _certificate_select("certificates", "packets.envelope_id", "packets.position_in_lot", "packets.place")
-    connection.execute(
-        f"""insert into lot_certificates
-        select {columns}
-        from read_parquet('{plans_glob}/certificates.parquet') as certificates
-        join packet_numbers on packet_numbers.original_id = certificates.envelope_id
-        join packet_certificates as packets on packets.envelope_id = packet_numbers.envelope_id
-            and packets.certificate_id = packet_numbers.envelope_id || '-' || certificates.slot"""
+        join packet_originals as originals on originals.packet_id = packets.envelope_id;
+
+        insert into lot_certificates select * exclude (lot_id) from packet_contents where lot_id = '{lot.lot_id}'"""
     )
 
 

@@ -151,6 +151,7 @@ def _flags(data: Path) -> list[str]:
         "--log-level-file", "none",
         "--log-level", "none",  # results are logged below, a line per node
         "--no-version-check",
+        "--cache-selected-only",  # asking for the relations of every schema takes as long as a small model
     ]  # fmt: skip
 
 

@@ -26,11 +26,11 @@ final as (
                 or {{ normalised_postal_code('employers.postal_code') }} is null
                 then 'address_missing'
             when
-                not (
-                    {{ fits_print('employers.name', 'campaign.max_name_width') }}
-                    and {{ fits_print('employers.address', 'campaign.max_address_width') }}
-                    and {{ fits_print('employers.building', 'campaign.max_building_width') }}
-                )
+                not {{ all_fit_print([
+                    ('employers.name', 'campaign.max_name_width'),
+                    ('employers.address', 'campaign.max_address_width'),
+                    ('employers.building', 'campaign.max_building_width'),
+                ]) }}
                 then 'unprintable_text'
         end as reason_code
     from employers

@@ -81,11 +81,13 @@ final as (
         and beside_newest.country = 'JP'
         and not {{ is_blank('beside_newest.address') }}
         and beside_newest.postal_code is not null
-        and {{ fits_print('beside_newest.name', 'campaign.max_name_width') }}
-        and {{ fits_print('beside_newest.name_kana', 'campaign.max_name_width') }}
-        and {{ fits_print('beside_newest.addressee_name', 'campaign.max_name_width') }}
-        and {{ fits_print('beside_newest.address', 'campaign.max_address_width') }}
-        and {{ fits_print('beside_newest.building', 'campaign.max_building_width') }}
+        and {{ all_fit_print([
+            ('beside_newest.name', 'campaign.max_name_width'),
+            ('beside_newest.name_kana', 'campaign.max_name_width'),
+            ('beside_newest.addressee_name', 'campaign.max_name_width'),
+            ('beside_newest.address', 'campaign.max_address_width'),
+            ('beside_newest.building', 'campaign.max_building_width'),
+        ]) }}
 )
 
 select * from final

@@ -42,8 +42,10 @@ address_verdicts as (
         open_addresses.country is null
         or {{ is_blank('open_addresses.address') }}
         or {{ normalised_postal_code('open_addresses.postal_code') }} is null as is_address_missing,
-        {{ fits_print('open_addresses.address', 'campaign.max_address_width') }}
-        and {{ fits_print('open_addresses.building', 'campaign.max_building_width') }} as fits_address,
+        {{ all_fit_print([
+            ('open_addresses.address', 'campaign.max_address_width'),
+            ('open_addresses.building', 'campaign.max_building_width'),
+        ]) }} as fits_address,
         {{ comparable_address('open_addresses.address') }} as compared_address
     from open_addresses
     cross join campaign

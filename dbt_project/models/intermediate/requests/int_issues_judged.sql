@@ -178,11 +178,13 @@ gathered as (
         addresses.country is null
         or {{ is_blank('addresses.address') }}
         or {{ normalised_postal_code('addresses.postal_code') }} is null as is_address_missing,
-        {{ fits_print('insured.name', 'campaign.max_name_width') }}
-        and {{ fits_print('members.name', 'campaign.max_name_width') }}
-        and {{ fits_print('members.name_kana', 'campaign.max_name_width') }}
-        and {{ fits_print('addresses.address', 'campaign.max_address_width') }}
-        and {{ fits_print('addresses.building', 'campaign.max_building_width') }} as fits_text,
+        {{ all_fit_print([
+            ('insured.name', 'campaign.max_name_width'),
+            ('members.name', 'campaign.max_name_width'),
+            ('members.name_kana', 'campaign.max_name_width'),
+            ('addresses.address', 'campaign.max_address_width'),
+            ('addresses.building', 'campaign.max_building_width'),
+        ]) }} as fits_text,
         case
             when insured.enrolment = 'voluntary' then null
             when employers.employer_key is null then 'employer_unknown'

@@ -152,11 +152,13 @@ late_checked as (
         and late.country = 'JP'
         and not {{ is_blank('late.address') }}
         and {{ normalised_postal_code('late.postal_code') }} is not null
-        and {{ fits_print('late.insured_name', 'campaign.max_name_width') }}
-        and {{ fits_print('late.name', 'campaign.max_name_width') }}
-        and {{ fits_print('late.name_kana', 'campaign.max_name_width') }}
-        and {{ fits_print('late.address', 'campaign.max_address_width') }}
-        and {{ fits_print('late.building', 'campaign.max_building_width') }}
+        and {{ all_fit_print([
+            ('late.insured_name', 'campaign.max_name_width'),
+            ('late.name', 'campaign.max_name_width'),
+            ('late.name_kana', 'campaign.max_name_width'),
+            ('late.address', 'campaign.max_address_width'),
+            ('late.building', 'campaign.max_building_width'),
+        ]) }}
 ),
 
 people as (

@@ -165,13 +165,13 @@ compared as (
                 or changed.postal_code is null
                 then 'address_missing'
             when
-                not (
-                    {{ fits_print('changed.addressee_name', 'campaign.max_name_width') }}
-                    and {{ fits_print('changed.name', 'campaign.max_name_width') }}
-                    and {{ fits_print('changed.name_kana', 'campaign.max_name_width') }}
-                    and {{ fits_print('changed.address', 'campaign.max_address_width') }}
-                    and {{ fits_print('changed.building', 'campaign.max_building_width') }}
-                )
+                not {{ all_fit_print([
+                    ('changed.addressee_name', 'campaign.max_name_width'),
+                    ('changed.name', 'campaign.max_name_width'),
+                    ('changed.name_kana', 'campaign.max_name_width'),
+                    ('changed.address', 'campaign.max_address_width'),
+                    ('changed.building', 'campaign.max_building_width'),
+                ]) }}
                 then 'unprintable_text'
         end as hold_reason_code
     from changed
