@@ -18,6 +18,7 @@ from typing import Any, TextIO
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from kakuninsho.replay import in_process_api
 from kakuninsho.replay.installation import Sandbox, airflow_environment
 from kakuninsho.sandbox import control
 from kakuninsho.settings import Settings
@@ -62,6 +63,7 @@ class Season:
         os.environ["KAKUNINSHO_RETRY_MINUTES"] = "0"
         with self._quiet():
             self.dags = _load_dags(settings)
+            in_process_api.shorten()
 
     def runs(self) -> list[Run]:
         """Every run that the timetables name, by day and hour."""
