@@ -71,6 +71,8 @@ where
     and fits_print(addresses.address, $max_address_width)
     and fits_print(addresses.building, $max_building_width);
 
+drop table insured;
+
 -- Which household goes into which lot, and which number its first envelope gets.
 create table placed as
 with ranked as (

@@ -40,14 +40,17 @@ _TEXT_MACROS = {
 Phase = Callable[[str], Any]
 
 
-def run(settings: Settings, folder: Path, phase: Phase) -> dict[str, Any]:
-    """Run the floor and write its files into a folder. Returns counts."""
+def run(settings: Settings, folder: Path, phase: Phase, memory_limit: str) -> dict[str, Any]:
+    """Run the floor and write its files into a folder. Returns counts.
+
+    `memory_limit` is DuckDB's own, within that of the whole.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     out = folder / "lots"
     out.mkdir(parents=True, mode=0o700)
     values = input_values(settings, out)
     script, each_lot = FLOOR_SQL.read_text(encoding="utf-8").split(EACH_LOT)
-    with memory(spill=folder / "spill") as connection:
+    with memory(limit=memory_limit, spill=folder / "spill") as connection:
         with phase("floor: prepare"):
             _prepare(connection, settings.campaign)
         with phase("floor: certificates, envelopes, lots") as counts:

@@ -12,6 +12,8 @@ _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 # DuckDB's limit leaves room for what is not in its buffers: Arrow, Python, its own intermediate copies. A gate or the
 # warehouse may be open beside nothing else, the writers of lot files have their own limits of 1 GB each.
 DUCKDB_SHARE = 0.55
+# A process that does nothing but one DuckDB script may give it nearly all.
+DUCKDB_SHARE_ALONE = 0.8
 RESERVED_PER_USED = 2
 
 
@@ -27,9 +29,9 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-def duckdb_limit(memory: str) -> str:
+def duckdb_limit(memory: str, share: float = DUCKDB_SHARE) -> str:
     """DuckDB's memory_limit within a limit of the whole, in its own words."""
-    return f"{int(parse_memory(memory) * DUCKDB_SHARE / 2**20)}MiB"
+    return f"{int(parse_memory(memory) * share / 2**20)}MiB"
 
 
 def limit_process(memory: str) -> None:

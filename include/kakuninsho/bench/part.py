@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from kakuninsho.bench.limits import limit_process
+from kakuninsho.bench.limits import DUCKDB_SHARE_ALONE, duckdb_limit, limit_process
 
 PARTS = ("register", "season", "floor", "compare", "overhead")
 
@@ -99,7 +99,8 @@ def _run(given: argparse.Namespace, teller: Teller) -> dict[str, Any]:
 
     settings = settings_of(given.data, given.register)
     if given.part == "floor":
-        return floor.run(settings, given.data / "floor", teller.phase)
+        limit = duckdb_limit(given.memory, DUCKDB_SHARE_ALONE)
+        return floor.run(settings, given.data / "floor", teller.phase, limit)
     return floor.compare(settings, given.data / "floor", teller.phase)
 
 

@@ -160,21 +160,19 @@ def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: P
     )
 
 
-# The pieces of what is pending: one row per envelope, with what is printed on it once.
+# The pieces of what is pending: one row per envelope, with what is printed on it taken from its first certificate.
+# `piece` tells pieces apart while they are numbered. Grouping the texts themselves would take most of a draft.
+PIECE_SIZES = """
+select lot_kind, household_key, position, count(*)::integer as certificate_count
+from pending group by lot_kind, household_key, position
+"""
 PIECES = """
 select
-    lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
-    any_value(employer_key) as employer_key,
-    any_value(envelopes_in_household) as envelopes_in_household,
-    any_value(is_additional) as is_additional,
-    count(*)::integer as certificate_count,
-    any_value(addressee_name) as addressee_name,
-    any_value(postal_code) as postal_code,
-    any_value(address) as address,
-    any_value(building) as building,
-    packet_weight(count(*)) as weight_g
-from pending
-group by lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position
+    pending.pending_row as piece, lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
+    employer_key, envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address,
+    building, packet_weight(certificate_count) as weight_g
+from pending join piece_sizes using (lot_kind, household_key, position)
+where slot = 1
 """
 
 
@@ -183,9 +181,9 @@ def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign
     model = {"home": "int_plan_pending_home", "release": "int_plan_pending_supplementary"}[request.kind]
     connection.execute(
         f"""
-        create temp view pending as select * from intermediate.{model};
-        create temp table pieces as
-        {PIECES}
+        create temp view pending as select *, rowid as pending_row from intermediate.{model};
+        create temp table piece_sizes as {PIECE_SIZES};
+        create temp view pieces as {PIECES}
         """
     )
     if request.kind == "release":
@@ -247,6 +245,7 @@ def _employer_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, 
         f"""
         create temp table pieces as
         select
+            row_number() over () as piece,
             '{kind}' as lot_kind, prefecture, date '{posting}' as posting_date, '{posting:%Y-%m}' as wave_key,
             ((row_number() over (partition by prefecture order by postal_code, employer_key) - 1) // {capacity} + 1)
                 ::integer as lot_number,
@@ -284,9 +283,9 @@ def _rejected_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign,
             and not lots.is_replaced and not lots.is_voided;
         create temp table pieces as
         select
-            lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position, employer_key,
-            envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address, building,
-            weight_g, envelope_id as replaces_envelope_id, lot_id as replaces_lot_id
+            row_number() over () as piece, lot_kind, prefecture, posting_date, wave_key, lot_number, household_key,
+            position, employer_key, envelopes_in_household, is_additional, certificate_count, addressee_name,
+            postal_code, address, building, weight_g, envelope_id as replaces_envelope_id, lot_id as replaces_lot_id
         from staging.stg_plans__envelopes join rejected_lots using (lot_id)
         where envelope_id not in (
             select envelope_id from staging.stg_plans__pulls join intermediate.int_plans using (plan_id)
@@ -311,7 +310,8 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
         raise PlanError(f"plan {request.plan_id}: a request plan needs its posting date")
     connection.execute(
         f"""
-        create temp view pending as select * from intermediate.int_plan_pending_request;
+        create temp view pending as select *, rowid as pending_row from intermediate.int_plan_pending_request;
+        create temp table piece_sizes as {PIECE_SIZES};
         create temp view outcomes as
         select request_id, member_key, kind, outcome, reason_code
         from intermediate.int_requests_judged where not is_decided;
@@ -319,9 +319,10 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
         {PIECES};
         create temp table packets as select * from household_pieces where lot_kind = 'employer';
         create temp table pieces as
-        select * from household_pieces where lot_kind <> 'employer'
+        select row_number() over () as piece, * exclude (piece) from household_pieces where lot_kind <> 'employer'
         union all by name
         select
+            -row_number() over () as piece,
             lot_kind, packets.prefecture, posting_date, wave_key, lot_number, null::bigint as household_key,
             null::integer as position, employer_key, null::integer as envelopes_in_household,
             false as is_additional, sum(certificate_count)::integer as certificate_count,
@@ -344,9 +345,9 @@ _STAGES_OF = {
 }
 NO_PIECES = """
     create temp table pieces as
-    select lot_kind, prefecture, posting_date, wave_key, 0 as lot_number, household_key, position, employer_key,
-        envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address, building,
-        weight_g
+    select 0 as piece, lot_kind, prefecture, posting_date, wave_key, 0 as lot_number, household_key, position,
+        employer_key, envelopes_in_household, is_additional, certificate_count, addressee_name, postal_code, address,
+        building, weight_g
     from staging.stg_plans__envelopes where false
 """
 
@@ -434,7 +435,7 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
     """Give control numbers in plan order: lots by posting date, branch, kind and number.
 
     In each lot first the samples, then pieces by postal code, then packets inside its bundles, then the numbers set
-    aside for pieces printed again.
+    aside for pieces printed again. Only what orders the pieces is sorted here; their texts join when they are written.
     """
     connection.execute("create temp table if not exists packets as select * from pieces where false")
     connection.execute(
@@ -472,18 +473,22 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
             ), 0)::bigint as first_sequence
         from sized;
 
-        create temp table numbered as
-        select
-            pieces.*, lots.lot_id,
-            lots.seed_count + row_number() over (
-                partition by lots.lot_id
-                order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
-            ) as position_in_lot,
-            lots.first_sequence + lots.seed_count - 1 + row_number() over (
-                partition by lots.lot_id
-                order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
-            ) as sequence
-        from pieces join lots using (lot_kind, prefecture, posting_date, lot_number);
+        create temp table numbering as
+        select *, first_sequence + position_in_lot - 1 as sequence
+        from (
+            select
+                pieces.piece, pieces.lot_kind, pieces.prefecture, pieces.posting_date, pieces.lot_number,
+                pieces.household_key, pieces.position, lots.lot_id, lots.first_sequence,
+                lots.seed_count + row_number() over (
+                    partition by lots.first_sequence
+                    order by pieces.postal_code, pieces.household_key, pieces.employer_key, pieces.position
+                ) as position_in_lot
+            from pieces join lots using (lot_kind, prefecture, posting_date, lot_number)
+        );
+
+        create temp view numbered as
+        select pieces.*, numbering.lot_id, numbering.position_in_lot, numbering.sequence
+        from pieces join numbering using (piece);
 
         create temp table numbered_packets as
         select
@@ -594,7 +599,7 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
                 birth_date, qualified_on, supersedes_certificate_id
             from pending
             join (
-                select lot_kind, prefecture, posting_date, lot_number, household_key, position, sequence from numbered
+                select lot_kind, prefecture, posting_date, lot_number, household_key, position, sequence from numbering
                 union all
                 select lot_kind, prefecture, posting_date, lot_number, household_key, position, sequence
                 from numbered_packets
@@ -636,6 +641,29 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
     if request.kind != "stop":
         _export_people_to_guard(connection, path, request)
     return _export_totals(connection, path, request, has_certificates=has_certificates)
+
+
+def _check_complete(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> None:
+    """Every certificate that is pending must be written, and each envelope must hold as many as it says.
+
+    Raises:
+        PlanError: with the counts.
+    """
+    counts = connection.execute(
+        f"""
+        select
+            (select count(*) from pending),
+            (select count(*) from '{path}/certificates.parquet'),
+            (select coalesce(sum(certificate_count), 0)::bigint from '{path}/envelopes.parquet' where bundle_id is null)
+        """
+    ).fetchall()[0]
+    if len(set(counts)) > 1:
+        pending, written, held = counts
+        raise PlanError(
+            f"plan {request.plan_id}: {pending} certificates are pending, {written} were written and the pieces hold "
+            f"{held}; nothing is frozen. The pending models contradict each other: run the build task again, and "
+            "report it if it stays"
+        )
 
 
 def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> None:
@@ -684,13 +712,15 @@ def _export_totals(
             (select min(first_sequence) from lots) as first_sequence,
             (select max(first_sequence + seed_count + envelope_count + packet_count + spare_count - 1) from lots)
                 as last_sequence,
-            (select count(*) from numbered) as envelope_count,
+            (select count(*) from numbering) as envelope_count,
             ({certificates}) as certificate_count,
             ({members}) as member_count
         from stamp""",
         PLANS["plan"],
         path / "plan.parquet",
     )
+    if has_certificates:
+        _check_complete(connection, path, request)
     names = ["first_sequence", "last_sequence", "envelope_count", "certificate_count", "member_count"]
     row = connection.execute(f"select {', '.join(names)} from '{path}/plan.parquet'").fetchone()
     lots = connection.execute("select count(*) from lots").fetchone()
@@ -700,7 +730,7 @@ def _export_totals(
         # A refusal is told to a person too, so it makes a plan; who is held is only looked at again next time.
         "request": "(select member_key from pending union all select member_key from outcomes where outcome <> 'held')",
         "stop": "stop_lots",
-    }.get(request.kind, "numbered")
+    }.get(request.kind, "numbering")
     count = connection.execute(f"select count(*) from {lines}").fetchone()
     if request.kind == "stop":
         stages = connection.execute(

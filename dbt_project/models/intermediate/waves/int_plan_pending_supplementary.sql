@@ -19,11 +19,11 @@ stopped as (
     select * from {{ ref('int_branches_stopped') }}
 ),
 
-members as not materialized (
+newest_members as (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
-addresses as not materialized (
+newest_addresses as (
     select * from {{ ref('stg_newest_register__addresses') }}
 ),
 
@@ -80,6 +80,37 @@ late_on_this_day as (
             posting_dates.posting_date is not null
             or coalesce(run_context.posting_date > last_posting_dates.last_posting_date, true)
         )
+),
+
+-- The register is read once, and only what is about these people is kept.
+candidates as (
+    select
+        member_key,
+        household_key
+    from planned_again
+    union
+    select
+        member_key,
+        household_key
+    from late_on_this_day
+),
+
+candidates_and_insured as (
+    select member_key from candidates
+    union
+    select {{ insured_of_household('household_key') }} as member_key from candidates
+),
+
+members as materialized (
+    select newest_members.*
+    from newest_members
+    semi join candidates_and_insured on newest_members.member_key = candidates_and_insured.member_key
+),
+
+addresses as materialized (
+    select newest_addresses.*
+    from newest_addresses
+    semi join candidates on newest_addresses.household_key = candidates.household_key
 ),
 
 others_live as (

@@ -15,15 +15,15 @@ frozen_envelopes as (
     select * from {{ ref('stg_plans__envelopes') }}
 ),
 
-members as not materialized (
+newest_members as (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
-addresses as (
+newest_addresses as (
     select * from {{ ref('stg_newest_register__addresses') }}
 ),
 
-cards as (
+newest_cards as (
     select * from {{ ref('stg_newest_register__my_number_cards') }}
 ),
 
@@ -58,6 +58,40 @@ planned as (
         release_lots.is_released
         and not certificates.has_left
         and (certificates.is_live or coalesce(certificates.reason_code = 'superseded_by_request', false))
+),
+
+-- The register is read once, and only what is about the people of the released lots is kept: a join that turned round
+-- would hold all of it in memory.
+people as (
+    select member_key from planned
+    union
+    select {{ insured_of_household('household_key') }} as member_key from planned
+),
+
+members as materialized (
+    select
+        newest_members.member_key,
+        newest_members.name,
+        newest_members.name_kana,
+        newest_members.birth_date,
+        newest_members.enrolment,
+        newest_members.qualified_on,
+        newest_members.lost_on,
+        newest_members.protected
+    from newest_members
+    semi join people on newest_members.member_key = people.member_key
+),
+
+addresses as (
+    select newest_addresses.*
+    from newest_addresses
+    semi join planned on newest_addresses.household_key = planned.household_key
+),
+
+cards as (
+    select newest_cards.*
+    from newest_cards
+    semi join planned on newest_cards.member_key = planned.member_key
 ),
 
 -- Another certificate of the same person: one that has left, or one asked for by another route.
