@@ -21,7 +21,7 @@ def macros() -> ModuleType:
     return jinja2.Environment(autoescape=False).from_string(text).module
 
 
-def render(macro: str, *arguments: str, **named: str) -> str:
+def render(macro: str, *arguments: Any, **named: str) -> str:
     """The SQL of a macro call."""
     return str(getattr(macros(), macro)(*arguments, **named))
 

@@ -156,6 +156,30 @@ def test_missing_text_fits() -> None:
     assert evaluate("fits_print", None, columns="8")
 
 
+@pytest.mark.parametrize(
+    ("texts", "fits"),
+    [
+        (("協会 花子", "キヨウカイ ハナコ", None), True),
+        ((None, None, None), True),
+        (("", "", ""), True),
+        (("髙﨑", "〜−", "1-2-3"), True),
+        (("協会 花子", "𠮷田", None), False),  # no such character in CP932
+        (("𠮷", None, None), False),
+        (("協会", None, "1\t2"), False),  # a control character
+        (("協会花子一", "1", "1"), False),  # 10 columns in a field of 8
+        (("1", "1", "123456789"), False),
+    ],
+)
+def test_several_texts_fit_when_each_of_them_does(texts: tuple[str | None, ...], fits: bool) -> None:
+    columns = ("18", "18", "8") if fits else ("8", "8", "8")
+    pairs = [(f"v{index}", width) for index, width in enumerate(columns)]
+    given = ", ".join(f"?::varchar as {name}" for name, _ in pairs)
+    row = duckdb.execute(f"select {render('all_fit_print', pairs)} from (select {given})", list(texts)).fetchone()
+    each = [evaluate("fits_print", text, columns=width) for text, width in zip(texts, columns, strict=True)]
+    assert row == (fits,)
+    assert all(each) is fits
+
+
 def test_substitutions_are_those_agreed_with_the_printer() -> None:
     text = "〜−‖—¢£¬ー-～髙"
     assert evaluate("substituted", text) == substitute(text)
