@@ -162,10 +162,6 @@ def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: P
 
 # The pieces of what is pending: one row per envelope, with what is printed on it taken from its first certificate.
 # `piece` tells pieces apart while they are numbered. Grouping the texts themselves would take most of a draft.
-PIECE_SIZES = """
-select lot_kind, household_key, position, count(*)::integer as certificate_count
-from pending group by lot_kind, household_key, position
-"""
 PIECES = """
 select
     pending.pending_row as piece, lot_kind, prefecture, posting_date, wave_key, lot_number, household_key, position,
@@ -176,16 +172,23 @@ where slot = 1
 """
 
 
-def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
-    """Envelopes of households from the pending certificates of this kind of plan (rules: envelopes and lots)."""
-    model = {"home": "int_plan_pending_home", "release": "int_plan_pending_supplementary"}[request.kind]
+def _read_pending(connection: duckdb.DuckDBPyConnection, model: str) -> None:
+    """Name a model's certificates `pending`, and count those of each envelope: what `PIECES` reads."""
     connection.execute(
         f"""
         create temp view pending as select *, rowid as pending_row from intermediate.{model};
-        create temp table piece_sizes as {PIECE_SIZES};
-        create temp view pieces as {PIECES}
+        create temp table piece_sizes as
+        select lot_kind, household_key, position, count(*)::integer as certificate_count
+        from pending group by lot_kind, household_key, position
         """
     )
+
+
+def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
+    """Envelopes of households from the pending certificates of this kind of plan (rules: envelopes and lots)."""
+    model = {"home": "int_plan_pending_home", "release": "int_plan_pending_supplementary"}[request.kind]
+    _read_pending(connection, model)
+    connection.execute(f"create temp view pieces as {PIECES}")
     if request.kind == "release":
         connection.execute(
             """
@@ -308,10 +311,9 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
     """
     if request.posting_date is None:
         raise PlanError(f"plan {request.plan_id}: a request plan needs its posting date")
+    _read_pending(connection, "int_plan_pending_request")
     connection.execute(
         f"""
-        create temp view pending as select *, rowid as pending_row from intermediate.int_plan_pending_request;
-        create temp table piece_sizes as {PIECE_SIZES};
         create temp view outcomes as
         select request_id, member_key, kind, outcome, reason_code
         from intermediate.int_requests_judged where not is_decided;
@@ -319,10 +321,10 @@ def _requested_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign,
         {PIECES};
         create temp table packets as select * from household_pieces where lot_kind = 'employer';
         create temp table pieces as
-        select row_number() over () as piece, * exclude (piece) from household_pieces where lot_kind <> 'employer'
+        select * from household_pieces where lot_kind <> 'employer'
         union all by name
         select
-            -row_number() over () as piece,
+            -row_number() over () as piece, -- below those of households, which are rows of `pending`
             lot_kind, packets.prefecture, posting_date, wave_key, lot_number, null::bigint as household_key,
             null::integer as position, employer_key, null::integer as envelopes_in_household,
             false as is_additional, sum(certificate_count)::integer as certificate_count,

@@ -7,17 +7,26 @@ fro between two threads about ten times. Here it is handed over once and back.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import httpx
 
+# An ASGI application: scope, receive, send.
+Application = Callable[[Any, Any, Any], Coroutine[None, None, None]]
+
 
 class OneHop(httpx.BaseTransport):
-    """Sends a request to an ASGI application that runs in the event loop of another thread, and waits."""
+    """Sends a request to an ASGI application that runs in the event loop of another thread, and waits.
 
-    def __init__(self, application: object, loop: asyncio.AbstractEventLoop) -> None:
+    `keeps` is what must not be collected while requests are sent, because the application ends with it.
+    """
+
+    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop, keeps: object = None) -> None:
         # An error within the API is its answer 500, as with a server.
-        self._inner = httpx.ASGITransport(app=application, raise_app_exceptions=False)  # type: ignore[arg-type]
+        self._inner = httpx.ASGITransport(app=application, raise_app_exceptions=False)
         self._loop = loop
+        self._keeps = keeps
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The application's answer, read to its end."""
@@ -34,8 +43,6 @@ def shorten() -> None:
     from airflow.sdk.execution_time.supervisor import in_process_api_server
 
     server = in_process_api_server()
-    if not isinstance(server.transport, OneHop):
-        # Airflow's own transport has started the application; it is kept, for the application ends with it.
-        airflows = server.transport
-        server.transport = OneHop(server.app, airflows.app.loop)
-        server.transport.airflows = airflows
+    started = server.transport  # Airflow's own, which starts the application
+    if not isinstance(started, OneHop):
+        server.transport = OneHop(server.app, started.app.loop, keeps=started)
