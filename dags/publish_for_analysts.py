@@ -49,8 +49,7 @@ def publish_for_analysts() -> None:
             skip("まだ何も取り込まれていません (no facts yet)")
         end_dry_run(lambda: dry_runs.publication(settings(), day))
         decide(lambda: publishing.publish(settings(), day))
-        if not settings().automatic_approvals:  # in a replay nobody reads meanwhile; `make docs` makes them after it
-            decide(lambda: docs_site.refresh_dbt_docs(settings()))
+        decide(lambda: docs_site.refresh_dbt_docs(settings()))
         return day.isoformat()
 
     publish() >> announce_alerts()

@@ -15,7 +15,7 @@
 ### 困ったとき (triage)
 
 - `check` が赤: 対象・判断・理由のどれかが合わない。ログの一行に、何が合わないか、何をすればよいかがある。何も記録されていない。
-- 支援措置 (`address_protected`): 二人目の承認を待つ。同じ人が答えると `record` が赤になり、何も記録されない。別の人が初めからやり直す。
+- 支援措置 (`address_protected`): 二人目の承認を待つ。始めた人は答えられない (画面で断られ、質問は残る)。
 - 「写しがまだない」「保留ではない」: `publish_for_analysts` を実行してからやり直す。
 - 解いたのに送られない: 最新の加入者データでまだ支援措置の対象か、住所が印字できない。`explain_person` で見る。
 """
@@ -28,16 +28,13 @@ from airflow.sdk import dag, task
 
 from kakuninsho.orchestration import (
     FACTS,
-    SecondPerson,
     Tag,
     as_of,
-    asking_user,
     case_arguments,
-    case_decision,
     check_case,
-    decide,
     decision_form,
-    settings,
+    record_case,
+    second_person,
 )
 
 
@@ -51,18 +48,13 @@ def record_decision() -> None:
     def check() -> dict[str, Any]:
         return check_case(as_of())
 
-    second = SecondPerson(task_id="second_person", task_display_name="二人目の承認 (支援措置のみ)", checked_by="check")
-
     @task(task_display_name="記録", outlets=[FACTS])
-    def record(answer: dict[str, Any]) -> list[str]:
-        from kakuninsho.operations.deciding import record_by
+    def record(checked: dict[str, Any]) -> list[str]:
+        return record_case(checked)
 
-        wish, name, approved = case_decision(as_of()), SecondPerson.name_of(answer), SecondPerson.approved(answer)
-        facts = decide(lambda: record_by(settings(), wish(), asking_user(), name, approved=approved))
-        return [fact.name for fact in facts]
-
-    check() >> second
-    record(second.output)
+    checked = check()
+    recorded = record(checked)
+    checked >> second_person() >> recorded
 
 
 record_decision()

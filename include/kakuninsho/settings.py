@@ -26,7 +26,6 @@ class Settings:
     feeds: Path  # folder of the core system's other feeds, read only
     keys: Path  # ours and the printer's public keys
     campaign_name: str
-    automatic_approvals: bool  # a replay answers for the two people, and the fact says so
     approvers: tuple[str, ...] = APPROVERS  # user names of the page whose answers to an approval count
 
     @cached_property
@@ -41,7 +40,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read KAKUNINSHO_DATA, _REGISTER, _FEEDS, _KEYS, _CAMPAIGN, _APPROVERS and APPROVALS.
+        """Read KAKUNINSHO_DATA, _REGISTER, _FEEDS, _KEYS, _CAMPAIGN and _APPROVERS.
 
         Paths are relative to the project.
         """
@@ -52,7 +51,6 @@ class Settings:
             feeds=_path("KAKUNINSHO_FEEDS", str(data / "outside" / "core" / "feeds")),
             keys=_path("KAKUNINSHO_KEYS", str(data / "keys")),
             campaign_name=os.environ.get("KAKUNINSHO_CAMPAIGN", DEFAULT_CAMPAIGN),
-            automatic_approvals=os.environ.get("APPROVALS") == "auto",
             approvers=tuple(os.environ.get("KAKUNINSHO_APPROVERS", ",".join(APPROVERS)).replace(",", " ").split()),
         )
 
@@ -65,7 +63,6 @@ class Settings:
             "KAKUNINSHO_KEYS": str(self.keys),
             "KAKUNINSHO_CAMPAIGN": self.campaign_name,
             "KAKUNINSHO_APPROVERS": ",".join(self.approvers),
-            "APPROVALS": "auto" if self.automatic_approvals else "people",
         }
 
 

@@ -183,7 +183,6 @@ class MailingFacts:
                 "subject_sha256": "0" * 64,
                 "decision": "approved" if approved else "rejected",
                 "decided_by": name,
-                "is_automatic": False,
                 "received_on": day,
             }
             with self.store.land("approvals", f"{plan_id}--{number}", received_on=day, source="test") as draft:

@@ -64,7 +64,7 @@ class Played:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     data = tmp_path_factory.mktemp("again")
     facts = MailingFacts(data)
-    settings = Settings(data, data, data, data / "keys", "fy2025", automatic_approvals=True)
+    settings = Settings(data, data, data, data / "keys", "fy2025")
     people = [person(A), person(A, 1), person(B), person(B, 1)]
     facts.register(SNAPSHOT, people, [address(A), address(B)], employers=[employer(A), employer(B)])
     lot = Lot(HOME, POSTED, [Envelope([A * 100, A * 100 + 1]), Envelope([B * 100, B * 100 + 1])])

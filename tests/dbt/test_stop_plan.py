@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from mailing_facts import HANDED_OFF, SNAPSHOT, Envelope, Lot, MailingFacts, address, household, person
 
+from approvals_kit import approve
 from kakuninsho.operations import planning
-from kakuninsho.plans.approvals import Answer
 from kakuninsho.plans.draft import PlanError, PlanRequest, StopWish
 from kakuninsho.printer.transfer import land_stopped
 from kakuninsho.settings import Settings
@@ -22,7 +22,7 @@ HELD, GONE = "fy2025-H-18-20251010-01", "fy2025-H-18-20251010-02"
 
 def test_a_branch_is_stopped_but_for_what_is_posted_and_its_pieces_are_named(tmp_path: Path) -> None:
     facts = MailingFacts(tmp_path)
-    settings = Settings(tmp_path, tmp_path, tmp_path, tmp_path / "keys", "fy2025", automatic_approvals=True)
+    settings = Settings(tmp_path, tmp_path, tmp_path, tmp_path / "keys", "fy2025")
     facts.register(SNAPSHOT, [person(A), person(B)], [address(A), address(B)])
     lots = [Lot(HELD, POSTED, [Envelope([A * 100])]), Lot(GONE, POSTED, [Envelope([B * 100])])]
     facts.plan("home-2025-04-30", "home", HANDED_OFF, lots)
@@ -42,8 +42,7 @@ def test_a_branch_is_stopped_but_for_what_is_posted_and_its_pieces_are_named(tmp
     assert (row["lot_id"], row["stage"], row["cancelled_plan_id"]) == (HELD, "released", "release-2025-10-10")
     files = planning.write_files(settings, plan_id)
     assert list(files) == ["pv1_fy2025_stop_20251010_01_1.csv"]
-    answers = [Answer("approved", name) for name in settings.approvers]
-    planning.record_answers(settings, plan_id, files, answers, STOPPED)
+    approve(settings, plan_id, STOPPED)
     (order,) = planning.clear_files(settings, plan_id)
     assert land_stopped(facts.store, order, [HELD], plan_id, STOPPED).meta == (
         land_stopped(facts.store, order, [HELD], plan_id, STOPPED).meta

@@ -30,7 +30,6 @@ def main(data: Path, members: int, sandbox_arguments: tuple[str, ...]) -> None:
         feeds=outside / "core" / "feeds",
         keys=data / "keys",
         campaign_name="fy2025",
-        automatic_approvals=True,
     )
     prepare(settings, outside)
     make_register(settings, outside / "core", members, 7, lambda *_: None)

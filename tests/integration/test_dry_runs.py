@@ -42,7 +42,7 @@ from kakuninsho.settings import Settings
 data, wanted = Path(sys.argv[1]), json.loads(sys.argv[2])
 core = data / "outside" / "core"
 settings = replace(Settings.from_environment(), data=data, register=core / "register", feeds=core / "feeds",
-                   keys=data / "keys", automatic_approvals=False)
+                   keys=data / "keys")
 states = {}
 with running_sandbox(data / "outside", seed=2025, arguments=("--acknowledge", "daily")) as sandbox:
     with open_log(data) as log_file:

@@ -14,9 +14,9 @@ from typing import TypeVar
 import pytest
 from test_misbehaviour_season import HANDED_OFF, SNAPSHOT, Season, address, household, person
 
+from approvals_kit import approve
 from kakuninsho.campaign.calendar import is_business_day
 from kakuninsho.operations import answers, closing, planning, publishing, retention, waves
-from kakuninsho.plans.approvals import Answer
 from kakuninsho.plans.draft import PlanRequest, StopWish
 from kakuninsho.printer.transfer import SftpTarget
 from kakuninsho.replay.installation import running_sandbox
@@ -57,12 +57,9 @@ class Twice(Season):
         self.twice(f"{kind}: draft", lambda: planning.draft(settings, checked))
         self.twice(f"{kind}: judge", lambda: planning.judge(settings, checked))
         plan_id = self.twice(f"{kind}: freeze", lambda: planning.freeze(settings, checked))
-        files = self.twice(f"{kind}: write", lambda: planning.write_files(settings, plan_id))
-        people = [Answer("approved", f"replay-{number}", is_automatic=True) for number in (1, 2)]
-        subject = self.twice(
-            f"{kind}: record", lambda: planning.record_answers(settings, plan_id, files, people, wish.as_of)
-        )
-        self.twice(f"{kind}: send", lambda: planning.send_plan(settings, plan_id, subject, target, wish.as_of))
+        self.twice(f"{kind}: write", lambda: planning.write_files(settings, plan_id))
+        self.twice(f"{kind}: approve", lambda: approve(settings, plan_id, wish.as_of))
+        self.twice(f"{kind}: send", lambda: planning.send_plan(settings, plan_id, target, wish.as_of))
         assert self.twice(f"{kind}: draft of a frozen plan", lambda: planning.freeze(settings, checked)) == plan_id
         return plan_id
 
@@ -131,7 +128,7 @@ def play(season: Twice) -> Twice:
 
 
 def test_every_task_of_every_kind_of_plan_was_done_twice(season: Twice) -> None:
-    tasks = ("check", "draft", "judge", "freeze", "write", "record", "send")
+    tasks = ("check", "draft", "judge", "freeze", "write", "approve", "send")
     kinds = ("home", "employer_list", "release", "stop", "follow_up", "request")
     assert {f"{kind}: {task}" for kind in kinds for task in tasks} <= set(season.steps)
     assert {"take in: fetch", "take in: judge", "take in: land", "publish", "delete"} <= set(season.steps)

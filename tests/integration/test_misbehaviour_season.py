@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from approvals_kit import approve
 from kakuninsho.campaign.calendar import is_business_day
 from kakuninsho.operations import answers, planning, publishing, waves
-from kakuninsho.plans.approvals import Answer
 from kakuninsho.plans.draft import PlanRequest
 from kakuninsho.printer.transfer import HostKeyError, SftpTarget
 from kakuninsho.replay.installation import host_key, prepare, running_sandbox
@@ -89,7 +89,6 @@ class Season:
             feeds=self.outside / "core" / "feeds",
             keys=folder / "data" / "keys",
             campaign_name="fy2025",
-            automatic_approvals=True,
         )
         prepare(self.settings, self.outside)
         self.facts = MailingFacts(self.settings.data)
@@ -112,10 +111,9 @@ class Season:
         planning.draft(self.settings, wish)
         planning.judge(self.settings, wish)
         plan_id = planning.freeze(self.settings, wish)
-        files = planning.write_files(self.settings, plan_id)
-        people = [Answer("approved", f"replay-{number}", is_automatic=True) for number in (1, 2)]
-        subject = planning.record_answers(self.settings, plan_id, files, people, wish.as_of)
-        planning.send_plan(self.settings, plan_id, subject, target, wish.as_of)
+        planning.write_files(self.settings, plan_id)
+        approve(self.settings, plan_id, wish.as_of)
+        planning.send_plan(self.settings, plan_id, target, wish.as_of)
         return plan_id
 
     def take_in(self, day: date, target: SftpTarget) -> None:

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import yaml
 from worlds import AFTER_ON, DELTA_ON, RUN_ON, SNAPSHOT, World, season_drops, write_drop
 
+from approvals_kit import answer, approve
 from kakuninsho.facts.schemas import FEEDS
 from kakuninsho.facts.store import ARROW_TYPES
 from kakuninsho.operations import extraction, planning, publishing
 from kakuninsho.paths import PROJECT_ROOT
-from kakuninsho.plans.approvals import Answer
+from kakuninsho.plans.approvals import APPROVED, Subject
 from kakuninsho.plans.draft import PlanRequest
 from kakuninsho.settings import Settings
 
@@ -36,7 +37,7 @@ def installation(base: Path) -> Settings:
 
 def settings_of(base: Path) -> Settings:
     """The settings of an installation made before."""
-    return Settings(base / "data", base / "register", base / "feeds", base / "keys", "fy2025", automatic_approvals=True)
+    return Settings(base / "data", base / "register", base / "feeds", base / "keys", "fy2025")
 
 
 def extract(settings: Settings, day: date) -> None:
@@ -53,9 +54,11 @@ def plan(settings: Settings, wish: PlanRequest) -> Path:
     planning.draft(settings, wish)
     planning.judge(settings, wish)
     planning.freeze(settings, wish)
-    files = planning.write_files(settings, wish.plan_id) if wish.kind == "home" else {wish.plan_id: "0" * 64}
-    answers = [Answer("approved", name) for name in settings.approvers]
-    planning.record_answers(settings, wish.plan_id, files, answers, wish.as_of)
+    if wish.kind == "home":
+        planning.write_files(settings, wish.plan_id)
+        approve(settings, wish.plan_id, wish.as_of)
+    else:
+        answer(settings.store, Subject(wish.plan_id, "0" * 64), APPROVED, APPROVED, on=wish.as_of)
     return settings.store.get("plans", wish.plan_id).path
 
 

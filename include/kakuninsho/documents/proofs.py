@@ -26,6 +26,7 @@ from kakuninsho.warehouse.connection import memory
 
 TEMPLATE = Path(__file__).with_name("proof.typ")
 FONTS = Path(noto_cjk_sans_jp_regular.__file__).parent
+PROOF_SUFFIX = ".proof.pdf"
 MAX_LIST_LINES = 60  # of one employer's list or bundle in a proof
 SEX = {"male": "男", "female": "女"}
 RELATIONSHIP = {"insured": "本人", "dependent": "家族"}
@@ -57,11 +58,24 @@ def make_proof(clear: Path, out_dir: Path) -> Proof:
     """
     data = proof_data(clear)
     out_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = out_dir / f"{clear.stem}.proof.pdf"
-    pdf = render(data, "pdf")
-    path.write_bytes(pdf if isinstance(pdf, bytes) else b"".join(pdf))
+    path = out_dir / f"{clear.stem}{PROOF_SUFFIX}"
+    path.write_bytes(_pdf(data))
     path.chmod(0o600)
     return Proof(path, clear.name, sha256_of(clear), tuple(piece["control_number"] for piece in data["pieces"]))
+
+
+def proof_pdf(clear: Path) -> bytes:
+    """The proof of a lot file, to be shown and not kept.
+
+    Raises:
+        LotFileError: the file is not a lot file of the contract.
+    """
+    return _pdf(proof_data(clear))
+
+
+def _pdf(data: Row) -> bytes:
+    pdf = render(data, "pdf")
+    return pdf if isinstance(pdf, bytes) else b"".join(pdf)
 
 
 def render(data: Row, form: Literal["pdf", "png"], ppi: float | None = None) -> bytes | list[bytes]:

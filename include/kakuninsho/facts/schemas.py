@@ -308,11 +308,10 @@ PLANS: dict[str, Columns] = {
 
 APPROVALS: dict[str, Columns] = {
     "approvals": {
-        "plan_id": "VARCHAR",
-        "subject_sha256": "VARCHAR",  # what was approved: lot files and pull list
+        "plan_id": "VARCHAR",  # name of what was asked about: a plan, a decision, a deletion
+        "subject_sha256": "VARCHAR",  # its exact content: lot files and pull list of a plan
         "decision": "VARCHAR",  # approved, rejected
         "decided_by": "VARCHAR",
-        "is_automatic": "BOOLEAN",  # a replay answered, not a person
         "received_on": "DATE",
     },
 }
@@ -344,6 +343,16 @@ REFUSALS: dict[str, Columns] = {
     },
 }
 
+NOTHING_TO_DO: dict[str, Columns] = {
+    # One row per run that looked and found nothing to do, under the name that its plan would have had.
+    "nothing_to_do": {
+        "plan_id": "VARCHAR",
+        "plan_kind": "VARCHAR",
+        "looked_at": "VARCHAR",  # what it looked at, by name
+        "received_on": "DATE",
+    },
+}
+
 # Every kind of fact, with its tables. Feeds are kinds of their own, below feeds/.
 KINDS: dict[str, dict[str, Columns]] = {
     "register": REGISTER,
@@ -352,6 +361,7 @@ KINDS: dict[str, dict[str, Columns]] = {
     "approvals": APPROVALS,
     "transfers": TRANSFERS,
     "refusals": REFUSALS,
+    "nothing_to_do": NOTHING_TO_DO,
 }
 
 # What dbt reads besides facts: the day, the drops that count on it, and the campaign. Rewritten before each run.

@@ -28,6 +28,7 @@ from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
 from kakuninsho.operations.work_list import STAGES_AT_BRANCH, find_member
+from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
@@ -126,6 +127,12 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     if needs_second:
         warnings += _protected(settings, wish, recorded)
     return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, needs_second, tuple(warnings))
+
+
+def subject_of(wish: Decision, case: str) -> Subject:
+    """What a second person is asked about: exactly this decision on exactly this member."""
+    content = f"{wish.member.packed} {wish.decision} {wish.on} {wish.reason_code or ''}"
+    return Subject(f"decision-{wish.on}-{case}-{wish.decision}", hashlib.sha256(content.encode()).hexdigest())
 
 
 def known_user(name: str) -> str:

@@ -13,7 +13,7 @@ from kakuninsho.campaign import load_branches
 from kakuninsho.documents.employer_list import FORMATS, EmployerList, ListLine
 from kakuninsho.facts.store import Fact, FactStore
 from kakuninsho.messages import TwoLanguageError
-from kakuninsho.plans.approvals import approvals_of
+from kakuninsho.plans.approvals import is_rejected
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import memory
 
@@ -114,10 +114,7 @@ def write_employer_list(found: EmployerList, form: str, path: Path) -> None:
 def _list_plans(store: FactStore) -> list[Fact]:
     """Frozen plans that hold lists, those that were rejected left out, oldest first."""
     plans = [
-        plan
-        for plan in store.all("plans")
-        if plan.meta["rows"].get("list_lines")
-        and not any(answer["decision"] == "rejected" for answer in approvals_of(store, plan.name))
+        plan for plan in store.all("plans") if plan.meta["rows"].get("list_lines") and not is_rejected(store, plan.name)
     ]
     return sorted(plans, key=lambda plan: (plan.meta["received_on"], plan.name))
 

@@ -23,7 +23,7 @@ from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
 from kakuninsho.operations.work_list import STAGES, to_decide
-from kakuninsho.plans.approvals import approvals_of
+from kakuninsho.plans.approvals import is_rejected
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 from kakuninsho.warehouse.context import newest_register
@@ -278,7 +278,7 @@ def _read_facts(settings: Settings, key: MemberKey, marts: dict[str, list[Row]])
 
 
 def _is_voided(settings: Settings, plan_id: str) -> bool:
-    return any(answer["decision"] == "rejected" for answer in approvals_of(settings.store, plan_id))
+    return is_rejected(settings.store, plan_id)
 
 
 def _announced(settings: Settings, lot_id: str) -> list[Row]:

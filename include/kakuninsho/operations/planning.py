@@ -5,9 +5,9 @@ Each function is safe to run again: what is frozen, approved or sent is found an
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,9 +20,9 @@ from kakuninsho.facts import gathered
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
-from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, refuse_strangers, subject_hash
+from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
-from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
+from kakuninsho.plans.freeze import freeze_plan, is_backdated, land_nothing_to_do, refuse_backdated
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
@@ -32,6 +32,8 @@ from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, run_models
 
 log = logging.getLogger(__name__)
+
+JUDGED = "judged.json"  # the gate's warnings, beside a draft that it has passed
 
 # What must be built before a plan of each kind can be drafted; staging is there already.
 MODELS = {
@@ -57,11 +59,18 @@ MODELS = {
 }
 
 
-def check(settings: Settings, wish: PlanRequest, *, dry_run: bool = False) -> PlanRequest:
+def check(settings: Settings, wish: PlanRequest, *, dry_run: bool = False, own_day: date | None = None) -> PlanRequest:
     """Say what is missing before a plan can be made; returns the wish, renamed when an earlier try was rejected.
 
+    Args:
+        settings: the installation.
+        wish: the plan that is wanted.
+        dry_run: whether it will only be shown: a dry run may look back and ahead.
+        own_day: the day of the run itself, after which no plan is made.
+
     Raises:
-        PlanError: the campaign's register has not landed, the home plan is missing, or a later day is frozen.
+        PlanError: the campaign's register has not landed, the home plan is missing, a later day is frozen, or the
+            plan's day has not come yet.
     """
     store = settings.store
     store.initialise()
@@ -73,17 +82,45 @@ def check(settings: Settings, wish: PlanRequest, *, dry_run: bool = False) -> Pl
         )
     if wish.kind != "home" and store.find("plans", home_plan_id(settings)) is None:
         raise PlanError(f"plan {wish.plan_id}: the home plan is not frozen yet; run hand_off_to_printer first")
-    while any(row["decision"] == "rejected" for row in approvals_of(store, wish.plan_id)):
+    while is_rejected(store, wish.plan_id):
         wish = replace(wish, attempt=wish.attempt + 1)
     if not dry_run:
+        if own_day is not None and own_day < wish.as_of:
+            raise PlanError(
+                f"plan {wish.plan_id} is refused: its day {wish.as_of} lies after the day of this run, {own_day}; "
+                "nothing is frozen for a day that has not come. Use the dry run to look ahead"
+            )
         refuse_backdated(store, wish.plan_id, wish.as_of)
     return wish
+
+
+def had_nothing_to_do(settings: Settings, wish: PlanRequest) -> bool:
+    """Whether this run found nothing to do when its day had come, and a later day has been acted upon since."""
+    store = settings.store
+    return store.find("nothing_to_do", wish.plan_id) is not None and is_backdated(store, wish.plan_id, wish.as_of)
+
+
+def has_nothing_to_do(wish: PlanRequest, totals: dict[str, Any]) -> bool:
+    """Whether a draft is of nobody and nothing: there is nothing to approve or to send."""
+    return wish.kind in {"request", "follow_up", "employer_list"} and not totals["row_count"]
+
+
+def note_nothing_to_do(settings: Settings, wish: PlanRequest) -> str:
+    """Land that a run looked and found nothing to do, so that it is found again. Returns the plan's name."""
+    register = newest_register_on(settings, wish.as_of)
+    return land_nothing_to_do(settings.store, wish, looked_at=f"register {register or '-'}").name
+
+
+def newest_register_on(settings: Settings, as_of: date) -> date | None:
+    """The day of the newest register drop that has landed by a day."""
+    drops = settings.store.all("register", until=as_of)
+    return date.fromisoformat(drops[-1].name.removeprefix("as_of=")) if drops else None
 
 
 def home_plan_id(settings: Settings) -> str:
     """The first plan of the campaign, the newest attempt that was not rejected."""
     wish = home_wish(settings, settings.campaign.parameters.snapshot_as_of)
-    while any(row["decision"] == "rejected" for row in approvals_of(settings.store, wish.plan_id)):
+    while is_rejected(settings.store, wish.plan_id):
         wish = replace(wish, attempt=wish.attempt + 1)
     return wish.plan_id
 
@@ -111,6 +148,13 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
     if settings.store.find("plans", wish.plan_id) is not None:
         return []
     path = candidate_path(settings.store, wish.plan_id)
+    warnings = _judge_draft(settings, wish, path)
+    # Beside the draft, and gone with it when it is drafted again: `freeze` looks for it.
+    (path / JUDGED).write_text(json.dumps(warnings, ensure_ascii=False) + "\n", encoding="utf-8")
+    return warnings
+
+
+def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]:
     totals = Draft.read(path).totals
     if wish.kind == "stop":
         posted = totals.get("lots_posted")
@@ -144,7 +188,16 @@ def _reports(settings: Settings, name: str) -> Path:
 
 
 def freeze(settings: Settings, wish: PlanRequest) -> str:
-    """Make the draft a fact. Returns the plan's id."""
+    """Make the draft a fact. Returns the plan's id.
+
+    Raises:
+        PlanError: the draft was not judged, or has been made again since.
+    """
+    path = candidate_path(settings.store, wish.plan_id)
+    if settings.store.find("plans", wish.plan_id) is None and not (path / JUDGED).is_file():
+        raise PlanError(
+            f"plan {wish.plan_id}: the gate has not judged this draft; nothing is frozen. Clear the task judge_plan"
+        )
     with recorded(settings.data, f"freeze-{wish.kind}", wish.as_of):
         return freeze_plan(settings.store, wish.plan_id, wish.as_of).name
 
@@ -160,23 +213,6 @@ def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
         require(run_gate("outbound/lot_file", tables, reports, campaign=settings.campaign))
     note_files(files, outbox)
     return {file.name: file.sha256 for file in files}
-
-
-def make_proofs(settings: Settings, plan_id: str) -> list[str]:
-    """Write a PDF of real pieces of each lot, from the bytes of the files that will leave. Returns their names.
-
-    They show people's names, so they lie under `<data>/proofs/`, not among what is published. In a replay nobody
-    looks, so none is made: `kakuninsho printer proof` makes one of any lot that was sent.
-    """
-    if settings.automatic_approvals:
-        return []
-    from kakuninsho.documents.proofs import make_proof
-
-    folder = settings.data / "proofs" / plan_id
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    lots = sorted((settings.data / "outbox" / plan_id).glob("*_lot_*.csv"))
-    return [make_proof(clear, folder).path.name for clear in lots]
 
 
 def totals_before(settings: Settings, plan_id: str) -> dict[str, Any]:
@@ -227,54 +263,47 @@ def plan_kind(plan: Fact) -> str:
     return str(pq.read_table(plan.table("plan"), columns=["plan_kind"]).column(0)[0].as_py())
 
 
-def record_answers(
-    settings: Settings, plan_id: str, files: dict[str, str], answers: Sequence[Answer], received_on: date
-) -> str:
-    """Land what the two people answered, bound to the files. Returns the subject's hash.
+def subject_of(settings: Settings, plan_id: str) -> Subject:
+    """What an approval of a plan covers: the files that wait in its outbox, hashed as they lie there now.
 
     Raises:
-        ApprovalError: an answer of whoever is no approver, a rejection, the same person twice, or other files than
-            those that were approved.
+        PlanError: they are gone, or not the ones that were written.
     """
-    refuse_strangers(plan_id, answers, settings.approvers)
-    subject = subject_hash(files)
-    record_approvals(settings.store, plan_id, subject, list(answers), received_on)
-    return subject
+    files = waiting_files(settings.data / "outbox" / plan_id)
+    if files is None:
+        raise PlanError(
+            f"plan {plan_id}: the files that wait for approval are gone or were changed since they were written. "
+            "Clear the task write_files: they are made again from the frozen plan, and people are asked again"
+        )
+    return Subject(plan_id, subject_hash({file.name: file.sha256 for file in files}))
 
 
-def seal_plan(settings: Settings, plan_id: str, subject: str, received_on: date) -> list[ClearFile]:
+def seal_plan(settings: Settings, plan_id: str, received_on: date) -> list[ClearFile]:
     """Seal the files of an approved plan and keep the bytes as facts. Safe to run again: a file is sealed once.
 
     Raises:
-        PlanError: the plan is not approved, or its files are not the approved ones.
+        ApprovalError: no two people have approved exactly these files, or somebody has rejected the plan.
     """
-    approved = [row for row in approvals_of(settings.store, plan_id) if row["decision"] == "approved"]
-    if len(approved) < 2 or any(row["subject_sha256"] != subject for row in approved):
-        raise PlanError(f"plan {plan_id} has no two approvals of these files; nothing was sent")
     files = waiting_files(settings.data / "outbox" / plan_id)
     if files is None:
         log.info(
             "plan %s: the approved files are no longer in the outbox as they were; the plan gives them again", plan_id
         )
         files = clear_files(settings, plan_id)
-    if subject_hash({file.name: file.sha256 for file in files}) != subject:
-        raise PlanError(
-            f"plan {plan_id}: the files made again differ from the approved ones; "
-            "the approval is void, nothing was sent"
-        )
+    require_approved(settings.store, Subject(plan_id, subject_hash({file.name: file.sha256 for file in files})))
     with recorded(settings.data, "seal", received_on) as record:
         seal_all(settings.store, files, load_keys(settings.keys), received_on=received_on, plan_id=plan_id)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
     return files
 
 
-def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget, received_on: date) -> dict[str, int]:
+def send_plan(settings: Settings, plan_id: str, target: SftpTarget, received_on: date) -> dict[str, int]:
     """Seal and send the files of an approved plan. Safe to run again: what is announced is not sent twice.
 
     Raises:
-        PlanError: the plan is not approved, or its files are not the approved ones.
+        ApprovalError: no two people have approved exactly these files, or somebody has rejected the plan.
     """
-    files = seal_plan(settings, plan_id, subject, received_on)
+    files = seal_plan(settings, plan_id, received_on)
     with recorded(settings.data, "send", received_on) as record:
         deliver_all(settings.store, files, target, received_on=received_on)
         for file in files:
@@ -283,6 +312,16 @@ def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget
         record.update(files=len(files), envelopes=sum(file.envelope_count or 0 for file in files))
     shutil.rmtree(settings.data / "outbox" / plan_id, ignore_errors=True)
     return {"files": len(files), "envelopes": sum(file.envelope_count or 0 for file in files)}
+
+
+def has_left(settings: Settings, plan_id: str) -> bool:
+    """Whether `send` has brought anything of a plan to the printer: from then on nobody can reject it."""
+    sent = pq.read_table(
+        gathered.transfers(settings.store),
+        columns=["plan_id"],
+        filters=[("step", "=", "uploaded"), ("plan_id", "=", plan_id)],
+    )
+    return bool(sent.num_rows)
 
 
 def _gate_tables(suite: str, path: Path) -> dict[str, Path]:

@@ -25,6 +25,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from kakuninsho import docs_site
+from kakuninsho.documents.proofs import PROOF_SUFFIX, proof_pdf
 from kakuninsho.page import documents, figures, render
 from kakuninsho.settings import Settings
 
@@ -115,10 +116,9 @@ def build_app(
         if name not in dict(proof_files(settings().data)).get(plan_id, []):
             raise HTTPException(404, "no such proof")
         log.info("proof %s of plan %s opened by %s", name, plan_id, reader.name)
-        path = settings().data / "proofs" / plan_id / name
-        return FileResponse(
-            path, media_type="application/pdf", headers=HEADERS, filename=name, content_disposition_type="inline"
-        )
+        pdf = proof_pdf(settings().data / "outbox" / plan_id / f"{name.removesuffix(PROOF_SUFFIX)}.csv")
+        shown = {"Content-Disposition": f'inline; filename="{name}"'}
+        return Response(pdf, media_type="application/pdf", headers=HEADERS | shown)
 
     @app.get("/previews/{name}.html")
     def preview(name: str, reader: Reader = known) -> Response:
@@ -135,10 +135,13 @@ def build_app(
 
 
 def proof_files(data: Path) -> list[tuple[str, list[str]]]:
-    """Proofs by plan, newest plan first."""
-    folder = data / "proofs"
+    """Proofs that can be looked at, by plan, newest plan first: one of each lot file that waits to be sent.
+
+    A proof is made from these bytes when somebody opens it, and kept nowhere.
+    """
+    folder = data / "outbox"
     plans = sorted((path for path in folder.iterdir() if path.is_dir()), reverse=True) if folder.is_dir() else []
-    found = [(plan.name, sorted(path.name for path in plan.glob("*.pdf"))) for plan in plans]
+    found = [(plan.name, sorted(f"{path.stem}{PROOF_SUFFIX}" for path in plan.glob("*_lot_*.csv"))) for plan in plans]
     return [(plan, names) for plan, names in found if names]
 
 

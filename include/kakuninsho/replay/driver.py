@@ -11,16 +11,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-from kakuninsho.replay import in_process_api
+from kakuninsho.replay import answering, in_process_api
 from kakuninsho.replay.installation import Sandbox, airflow_environment
 from kakuninsho.sandbox import control
+from kakuninsho.server.airflow_secrets import new_secrets
 from kakuninsho.settings import Settings
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -31,6 +32,10 @@ SELDOM = 100_000  # new objects between two collections
 
 class ReplayError(RuntimeError):
     """A run of the season did not succeed. Says which, on which day, and what it answered."""
+
+
+class ReplayStopped(BaseException):
+    """Somebody has asked the replay to stop. No error: Airflow's code, which catches those, must not go on."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,15 +60,17 @@ class Season:
     """All runs of the campaign, through Airflow's own code, in this process."""
 
     def __init__(self, settings: Settings, sandbox: Sandbox, *, log_file: TextIO) -> None:
-        self.settings = settings
+        self.settings = settings = replace(settings, approvers=answering.PEOPLE)
         self.sandbox = sandbox
         self.log_file = log_file
         self._dags_are_written = False
-        os.environ.update(airflow_environment(settings, port=sandbox.port))
+        self.is_stopping = False
+        os.environ.update(airflow_environment(settings, port=sandbox.port) | answering.environment() | new_secrets())
         os.environ["KAKUNINSHO_RETRY_MINUTES"] = "0"
         with self._quiet():
             self.dags = _load_dags(settings)
             in_process_api.shorten()
+            self.answering = answering.Answering()
 
     def runs(self) -> list[Run]:
         """Every run that the timetables name, by day and hour."""
@@ -94,9 +101,15 @@ class Season:
         with _garbage_collected_seldom():
             return self._play(runs, tell)
 
+    def stop(self) -> None:
+        """End after the run that is under way, or at once where it waits for an answer. Going on later is safe."""
+        self.is_stopping = True
+
     def _play(self, runs: list[Run], tell: Callable[[Progress], None]) -> int:
         today: date | None = None
         for number, run in enumerate(runs, start=1):
+            if self.is_stopping:
+                raise ReplayStopped
             day = run.moment.date()
             if today is not None and (day.year, day.month) != (today.year, today.month):
                 self._publish(today)
@@ -134,7 +147,7 @@ class Season:
         """
         refusal = self.settings.data / "runs" / "last_refusal.txt"
         refusal.unlink(missing_ok=True)
-        with self._quiet(), self._dags_written_once(), _without_waiting():
+        with self._quiet(), self._dags_written_once(), self._without_waiting():
             outcome = self.dags[run.dag_id].test(logical_date=run.moment, run_after=run.moment, run_conf=conf)
         if str(outcome.state) != "success":
             reason = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else "see the log"
@@ -156,6 +169,27 @@ class Season:
             return
         module = "airflow.dag_processing.dagbag"
         with patch(f"{module}.BundleDagBag"), patch(f"{module}.sync_bag_to_db"):
+            yield
+
+    @contextmanager
+    def _without_waiting(self) -> Iterator[None]:
+        """In the place of the seconds that `dag.test()` sleeps: answer the questions that wait. Nothing else runs.
+
+        Written for Airflow 3.3. It gains the second that is slept after each skipped task and for each question.
+        """
+        real = time.sleep
+
+        def sleep(seconds: float) -> None:
+            frame = inspect.currentframe()
+            caller = frame.f_back if frame else None
+            if caller is None or caller.f_globals.get("__name__") != "airflow.sdk.definitions.dag":
+                real(seconds)
+            elif self.is_stopping:
+                raise ReplayStopped
+            else:
+                self.answering.answer()
+
+        with patch("time.sleep", sleep):
             yield
 
     @contextmanager
@@ -181,21 +215,6 @@ def _garbage_collected_seldom() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-@contextmanager
-def _without_waiting() -> Iterator[None]:
-    """Spare `dag.test()` the second that it sleeps after a skipped task: nothing else runs that it could wait for."""
-    real = time.sleep
-
-    def sleep(seconds: float) -> None:
-        frame = inspect.currentframe()
-        caller = frame.f_back if frame else None
-        waits = caller is None or caller.f_globals.get("__name__") != "airflow.sdk.definitions.dag"
-        real(seconds if waits else 0)
-
-    with patch("time.sleep", sleep):
-        yield
 
 
 def _load_dags(settings: Settings) -> dict[str, Any]:

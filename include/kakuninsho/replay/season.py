@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -50,10 +53,11 @@ def replay(
     Raises:
         SeasonError: a run failed, or the folder holds a season of another register.
     """
-    from kakuninsho.replay.driver import ReplayError, Season, open_log
+    from kakuninsho.replay.driver import ReplayError, ReplayStopped, Season, open_log
     from kakuninsho.replay.installation import InstallationError, prepare, running_sandbox
 
     outside = data / "outside"
+    _refuse_where_people_answer(data)
     _same_season(data, members=members, seed=seed, register=register)
     settings = replace(
         Settings.from_environment(),
@@ -61,7 +65,6 @@ def replay(
         register=register or outside / "core" / "register",
         feeds=outside / "core" / "feeds",
         keys=data / "keys",
-        automatic_approvals=True,
     )
     eve = (settings.campaign.parameters.snapshot_as_of - timedelta(days=1)).isoformat()
     try:
@@ -74,9 +77,14 @@ def replay(
             ) as sandbox,
             open_log(data) as log_file,
         ):
-            _play(Season(settings, sandbox, log_file=log_file), console, until)
+            season = Season(settings, sandbox, log_file=log_file)
+            with _ending_on_request(season):
+                _play(season, console, until)
     except (InstallationError, ReplayError) as error:
         raise SeasonError(f"{error}\n{t('記録', 'log')}: {data / 'replay.log'}") from error
+    except ReplayStopped:
+        console.print(t("中断しました。同じコマンドで続きから再開できます", "stopped; the same command goes on"))
+        raise SystemExit(128 + signal.SIGTERM) from None
     return _report(settings, outside, console, complete=until is None)
 
 
@@ -103,6 +111,38 @@ def _play(season: Any, console: Console, until: date | None) -> None:
                 console.print(f"{month}  {progress.number:>4} / {progress.of}  {time.monotonic() - started:6.1f} s")
 
         season.play(tell, until=until)
+
+
+@contextmanager
+def _ending_on_request(season: Any) -> Iterator[None]:
+    """While the season is played, SIGTERM ends it between two runs instead of within one."""
+    before = signal.signal(signal.SIGTERM, lambda *_: season.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_where_people_answer(data: Path) -> None:
+    """A replay answers approvals by itself, so it never touches a folder in which people do.
+
+    Raises:
+        SeasonError: people work in this folder, or have answered there.
+    """
+    from kakuninsho.facts.store import FactStore
+    from kakuninsho.plans.approvals import people_who_answered
+    from kakuninsho.replay.answering import PEOPLE
+
+    people = people_who_answered(FactStore(data)) - set(PEOPLE)
+    if people or (data / "airflow" / "passwords.json").exists():
+        raise SeasonError(
+            t(
+                f"{data} では人が承認に答えています。再現は自分で答えるため、このフォルダでは実行しません。"
+                "別の DATA を指定してください",
+                f"in {data} people answer approvals; a replay answers by itself and does not run there. "
+                "Choose another DATA folder",
+            )
+        )
 
 
 def _make_register(settings: Settings, core: Path, members: int, seed: int, console: Console) -> None:

@@ -13,12 +13,13 @@ from kakuninsho.paths import PLUGINS
 from kakuninsho.replay.installation import InstallationError, airflow_environment
 from kakuninsho.server import outside
 from kakuninsho.server.airflow_secrets import new_secrets
-from kakuninsho.server.people import simple_users, write_private
+from kakuninsho.server.people import write_private
 from kakuninsho.settings import Settings
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 SQLITE_ARGUMENTS = "kakuninsho.server.sqlite.CONNECT_ARGUMENTS"
-HOST = "127.0.0.1"  # the simple access control is for one machine
+HOST = "127.0.0.1"  # plain HTTP: for one machine
+AUTH_MANAGER = "kakuninsho.server.access.NamedPeopleAuthManager"
 
 
 def home(settings: Settings) -> Path:
@@ -47,9 +48,7 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
         **airflow_environment(settings, port=sandbox_port),
         **ensure_secrets(settings),
         outside.VARIABLE: str(settings.data / "outside"),
-        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": simple_users(),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(settings)),
+        "AIRFLOW__CORE__AUTH_MANAGER": AUTH_MANAGER,
         # Tasks talk to the page's process; without this they try port 8080 whatever the page's port is.
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
@@ -73,7 +72,7 @@ def server_environment(settings: Settings, *, port: int, sandbox_port: int) -> d
 
 
 def prepare_database(environment: Mapping[str, str], log: Path) -> None:
-    """Bring Airflow's own database up to date and make the pool of the warehouse.
+    """Bring Airflow's own database up to date and make pool, roles and people.
 
     Raises:
         InstallationError: Airflow refuses; the log says why.
@@ -81,7 +80,7 @@ def prepare_database(environment: Mapping[str, str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as out:
         done = subprocess.run(
-            [sys.executable, "-m", "kakuninsho.server.database"],
+            [sys.executable, "-m", "kakuninsho.server.initialise"],
             env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False,
         )  # fmt: skip
     if done.returncode:

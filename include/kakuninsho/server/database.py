@@ -1,10 +1,11 @@
-"""Airflow's own database: its tables, and the pool of the warehouse.
+"""Airflow's own database: its tables, the pool of the warehouse, and connections.
 
-`python -m kakuninsho.server.database` does it in a process of its own, whose environment names the installation:
-Airflow reads its settings once, when it is imported.
+Airflow reads its settings once, when it is imported: the environment names the installation before that.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 WAREHOUSE_SLOTS = 1  # DuckDB takes one process at a time
 
@@ -33,21 +34,12 @@ def ensure_pool() -> None:
         )
 
 
-def ensure_connection(*, host: str, port: int, login: str, extra: str) -> None:
-    """Make the connection to the printer in Airflow's own database, where its extra is encrypted."""
+def ensure_connection(name: str, **values: Any) -> None:
+    """Make a connection in Airflow's own database, where its password and its extra are encrypted."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    from kakuninsho.orchestration import PRINTER_CONNECTION
-
     with create_session() as session:
-        session.execute(delete(Connection).where(Connection.conn_id == PRINTER_CONNECTION))
-        session.add(
-            Connection(conn_id=PRINTER_CONNECTION, conn_type="generic", host=host, port=port, login=login, extra=extra)
-        )
-
-
-if __name__ == "__main__":
-    ensure_tables()
-    ensure_pool()
+        session.execute(delete(Connection).where(Connection.conn_id == name))
+        session.add(Connection(conn_id=name, conn_type="generic", **values))

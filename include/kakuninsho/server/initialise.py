@@ -1,4 +1,4 @@
-"""`python -m kakuninsho.server.initialise`: what docker-compose runs once before the services. Safe to run again.
+"""`python -m kakuninsho.server.initialise`: run once before the services, and safe to run again.
 
 Airflow's tables, the pool, roles and people; with `--sandbox` the keys, a synthetic register and the connection to
 the stand-in printer.
@@ -41,22 +41,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare_airflow(settings: Settings) -> None:
-    """Tables, pool, roles and people."""
+    """Tables, pool, roles, people, and the connection by which tasks read the audit log."""
+    from airflow.configuration import conf
+
+    from kakuninsho.orchestration.audit import AUDIT_CONNECTION
+
     settings.store.initialise()
     ensure_tables()
     ensure_pool()
     passwords, _ = ensure_passwords(passwords_file(settings))
     made = ensure_people(passwords)
+    # Tasks reach the page where they reach its execution API.
+    page = str(conf.get("core", "execution_api_server_url")).removesuffix("/").removesuffix("/execution")
+    ensure_connection(AUDIT_CONNECTION, host=page, login="auditor", password=passwords["auditor"])
     print(f"people made: {', '.join(made) or 'none'}; first passwords are in {passwords_file(settings)}")
 
 
 def prepare_sandbox(settings: Settings, outside: Path, wanted: Beginning) -> None:
     """Keys exchanged, a synthetic register backstage, and the connection with the printer's host key pinned."""
+    from kakuninsho.orchestration.run import PRINTER_CONNECTION
+
     beginning = begin(settings.data, wanted)
     prepare(settings, outside)
     if beginning.members is not None:
         make_register(settings, outside / "core", beginning.members, beginning.seed, lambda _what, _share: None)
     ensure_connection(
+        PRINTER_CONNECTION,
         host="127.0.0.1",
         port=SANDBOX_PORT,
         login="insurer",

@@ -74,7 +74,6 @@ def settings_of(data: Path, register: str | None = None) -> Settings:
         register=Path(register) if register else outside / "core" / "register",
         feeds=outside / "core" / "feeds",
         keys=data / "keys",
-        automatic_approvals=False,
     )
 
 

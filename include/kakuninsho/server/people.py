@@ -13,23 +13,29 @@ LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
 PASSWORD_LENGTH = 16
 
 
+# Roles of the page. The administrator's is Airflow's own.
+OPERATOR, APPROVER, ANALYST, AUDITOR, ADMINISTRATOR = "Operator", "Approver", "Analyst", "Auditor", "Admin"
+
+
 @dataclass(frozen=True)
 class Person:
-    """A user of the page. `role` is Airflow's: the same names in its simple and its full access control."""
+    """A user of the page, with one role."""
 
     name: str
     role: str
     title: str
 
 
-# Two approvers, because two different people must answer (rules: a wave, line 3). Nobody needs Admin to work.
+# Two approvers, because two different people must answer (rules: a wave, line 3).
 PEOPLE = (
-    Person("operator", "op", "担当者: 実行・再実行、プール・接続 (runs DAGs)"),
-    Person("approver1", "user", "承認者 1 (answers approvals)"),
-    Person("approver2", "user", "承認者 2 (answers approvals)"),
-    Person("analyst", "viewer", "分析: 閲覧のみ (read only)"),
+    Person("operator", OPERATOR, "担当者: 実行・再実行 (starts, retries, clears)"),
+    Person("approver1", APPROVER, "承認者 1 (answers approvals)"),
+    Person("approver2", APPROVER, "承認者 2 (answers approvals)"),
+    Person("analyst", ANALYST, "分析: 閲覧のみ (read only)"),
+    Person("administrator", ADMINISTRATOR, "管理者: 利用者と接続 (users and connections)"),
+    Person("auditor", AUDITOR, "監査記録の読取り専用、人は使わない (for alerts that name who changed a run)"),
 )
-APPROVERS = tuple(person.name for person in PEOPLE if person.role == "user")
+APPROVERS = tuple(person.name for person in PEOPLE if person.role == APPROVER)
 
 
 def new_password() -> str:
@@ -54,8 +60,3 @@ def ensure_passwords(file: Path) -> tuple[dict[str, str], bool]:
     if made:
         write_private(file, json.dumps(known | made) + "\n")
     return known | made, bool(made)
-
-
-def simple_users() -> str:
-    """The people as Airflow's simple access control wants them: name:role, separated by commas."""
-    return ",".join(f"{person.name}:{person.role}" for person in PEOPLE)

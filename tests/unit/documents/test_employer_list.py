@@ -13,6 +13,7 @@ import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
+from approvals_kit import answer
 from kakuninsho.documents.employer_list import EmployerList, ListLine, as_csv, as_pdf, as_xlsx, japanese_date
 from kakuninsho.facts.store import FactStore
 from kakuninsho.operations.employer_lists import (
@@ -21,7 +22,7 @@ from kakuninsho.operations.employer_lists import (
     employer_list,
     write_employer_list,
 )
-from kakuninsho.plans.approvals import Answer, ApprovalError, record_approvals
+from kakuninsho.plans.approvals import APPROVED, REJECTED, Subject
 from kakuninsho.printer.lot_file import read_back, write_lot
 from kakuninsho.printer.samples import CAMPAIGN, LIST_LOT, LISTED, list_plan
 from kakuninsho.settings import Settings
@@ -41,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
     store = FactStore(tmp_path / "data")
     store.initialise()
     list_plan(store)
-    return Settings(store.data, tmp_path, tmp_path, tmp_path, CAMPAIGN, automatic_approvals=True)
+    return Settings(store.data, tmp_path, tmp_path, tmp_path, CAMPAIGN)
 
 
 def rows_of_csv(content: bytes) -> list[list[str]]:
@@ -75,9 +76,7 @@ def test_list_on_demand_has_the_lines_of_the_lot_file_in_their_order(settings: S
 
 def test_list_of_a_rejected_plan_was_never_sent_and_is_not_shown(settings: Settings) -> None:
     plan = settings.store.all("plans")[0].name
-    answers = [Answer("approved", "a"), Answer("rejected", "b")]
-    with pytest.raises(ApprovalError):
-        record_approvals(settings.store, plan, "0" * 64, answers, LISTED)
+    answer(settings.store, Subject(plan, "0" * 64), APPROVED, REJECTED, on=LISTED)
     with pytest.raises(EmployerListError, match="no employer list is frozen"):
         employer_list(settings, FUKUI)
 

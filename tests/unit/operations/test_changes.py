@@ -68,7 +68,7 @@ def land(store: FactStore, as_of: date, kind: str = "full", **tables: Sequence[R
 def installation(folder: Path) -> Settings:
     store = FactStore(folder)
     store.initialise()
-    return Settings(folder, folder, folder, folder, "fy2025", automatic_approvals=True)
+    return Settings(folder, folder, folder, folder, "fy2025")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def _installation(data: Path, *, late: int = 0, reason: str | None = None) -> Se
         connection.execute(WEEKS.format(late=late))
         connection.execute(WAVES)
         connection.execute(CARDS)
-    return Settings(data, data, data, data, "fy2025", automatic_approvals=True)
+    return Settings(data, data, data, data, "fy2025")
 
 
 def test_the_sentence_says_that_the_deadline_holds(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_sentence_says_how_many_are_late_why_and_where_to_read_on(tmp_path: 
 
 
 def test_before_the_first_publication_an_approval_is_not_stopped(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, tmp_path, tmp_path, tmp_path, "fy2025", automatic_approvals=True)
+    settings = Settings(tmp_path, tmp_path, tmp_path, tmp_path, "fy2025")
     assert "まだありません" in forecasting.deadline_sentence(settings)
 
 

@@ -39,7 +39,7 @@ def settings(tmp_path: Path) -> Settings:
     with duckdb.connect(str(tmp_path / "published" / "analytics.duckdb")) as connection:
         connection.execute("create schema marts")
         connection.execute(MART)
-    return Settings(tmp_path, tmp_path, tmp_path, tmp_path, "fy2025", automatic_approvals=True)
+    return Settings(tmp_path, tmp_path, tmp_path, tmp_path, "fy2025")
 
 
 def _count(settings: Settings, month: str, prefectures: int) -> None:

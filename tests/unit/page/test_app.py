@@ -18,14 +18,15 @@ Client = Callable[..., TestClient]
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Client:
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A server that mounts the page as Airflow does; `user` is who has logged in."""
     kit.publish(tmp_path)
     settings = replace(Settings.from_environment(), data=tmp_path)
     settings.store.initialise()
-    proofs = tmp_path / "proofs" / "release-2025-08-01"
-    proofs.mkdir(parents=True)
-    (proofs / "lot.pdf").write_bytes(b"%PDF-1.7 names")
+    waiting = tmp_path / "outbox" / "release-2025-08-01"
+    waiting.mkdir(parents=True)
+    (waiting / "pv1_lot_1.csv").write_bytes(b"names")
+    monkeypatch.setattr("kakuninsho.page.app.proof_pdf", lambda clear: b"%PDF of " + clear.read_bytes())
     validations = tmp_path / "published" / "validations" / "as_of=2025-04-30"
     validations.mkdir(parents=True)
     (validations / "register.html").write_text("検査結果", encoding="utf-8")
@@ -54,7 +55,7 @@ PATHS = (
     "/campaign/docs/runbooks/lot_rejected.html",
     "/campaign/validations/as_of=2025-04-30/register.html",
     "/campaign/proofs/",
-    "/campaign/proofs/release-2025-08-01/lot.pdf",
+    "/campaign/proofs/release-2025-08-01/pv1_lot_1.proof.pdf",
     "/campaign/docs",
     "/campaign/redoc",
     "/campaign/openapi.json",
@@ -85,17 +86,17 @@ def test_whoever_is_logged_in_sees_the_page_its_documents_and_reports(client: Cl
 
 
 def test_proofs_are_only_for_those_who_may_approve(client: Client) -> None:
-    for path in ("/campaign/proofs/", "/campaign/proofs/release-2025-08-01/lot.pdf"):
+    for path in ("/campaign/proofs/", "/campaign/proofs/release-2025-08-01/pv1_lot_1.proof.pdf"):
         assert client().get(path).status_code == 403
     approver = client("approver1", may_approve=True)
-    assert "lot.pdf" in approver.get("/campaign/proofs/").text
-    assert approver.get("/campaign/proofs/release-2025-08-01/lot.pdf").content.startswith(b"%PDF")
+    assert "pv1_lot_1.proof.pdf" in approver.get("/campaign/proofs/").text
+    assert approver.get("/campaign/proofs/release-2025-08-01/pv1_lot_1.proof.pdf").content.startswith(b"%PDF")
     assert "proofs/" not in client().get("/campaign/").text
 
 
 def test_who_opened_a_proof_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        client("approver1", may_approve=True).get("/campaign/proofs/release-2025-08-01/lot.pdf")
+        client("approver1", may_approve=True).get("/campaign/proofs/release-2025-08-01/pv1_lot_1.proof.pdf")
     assert "opened by approver1" in caplog.text
 
 
@@ -105,7 +106,7 @@ def test_who_opened_a_proof_is_logged(client: Client, caplog: pytest.LogCaptureF
         "/campaign/analytics.duckdb",
         "/campaign/validations/../analytics.duckdb",
         "/campaign/validations/%2e%2e/analytics.duckdb",
-        "/campaign/validations/%2e%2e/%2e%2e/proofs/release-2025-08-01/lot.pdf",
+        "/campaign/validations/%2e%2e/%2e%2e/proofs/release-2025-08-01/pv1_lot_1.proof.pdf",
         "/campaign/validations/raw.parquet",
         "/campaign/parquet/fct_certificates.parquet",
         "/campaign/restricted/analytics.duckdb",

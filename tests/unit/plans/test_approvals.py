@@ -1,30 +1,34 @@
-"""Two different people approve exactly the files that leave."""
+"""Two different people approve exactly the files that leave (rules: approvals and evidence)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from approvals_kit import answer
 from kakuninsho.facts.store import FactStore
-from kakuninsho.operations import planning
 from kakuninsho.plans.approvals import (
-    Answer,
+    APPROVED,
+    REJECTED,
     ApprovalError,
+    Subject,
     approvals_of,
-    record_approvals,
-    refuse_strangers,
+    is_rejected,
+    land_answer,
+    landed_answer,
+    people_to_ask,
+    people_who_answered,
+    reject,
+    require_approved,
     subject_hash,
 )
-from kakuninsho.server.people import APPROVERS
 from kakuninsho.settings import Settings
 
 DAY = date(2025, 5, 15)
-YES_A = Answer("approved", "approver1")
-YES_B = Answer("approved", "approver2")
-NO_B = Answer("rejected", "approver2")
+PLAN = Subject("home-2025-04-30", "a" * 64)
+OTHER_FILES = Subject("home-2025-04-30", "b" * 64)
 
 
 @pytest.fixture
@@ -35,29 +39,95 @@ def store(tmp_path: Path) -> FactStore:
 
 
 def test_two_people_approve(store: FactStore) -> None:
-    record_approvals(store, "home", "abc", [YES_A, YES_B], DAY)
-    assert [row["decided_by"] for row in approvals_of(store, "home")] == ["approver1", "approver2"]
+    answer(store, PLAN, APPROVED, APPROVED, on=DAY)
+    require_approved(store, PLAN)
+    assert people_who_answered(store) == {"approver1", "approver2"}
 
 
-def test_the_same_person_twice_is_refused(store: FactStore) -> None:
-    with pytest.raises(ApprovalError, match="two different people"):
-        record_approvals(store, "home", "abc", [YES_A, YES_A], DAY)
-    assert approvals_of(store, "home") == []
+def test_one_answer_is_not_enough(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, on=DAY)
+    with pytest.raises(ApprovalError, match="answers of 1 people"):
+        require_approved(store, PLAN)
 
 
-@pytest.mark.parametrize("decision", ["approved", "rejected"])
-def test_an_answer_of_whoever_is_no_approver_does_not_count(decision: str) -> None:
-    with pytest.raises(ApprovalError, match=r"1 of 2 answers .* KAKUNINSHO_APPROVERS"):
-        refuse_strangers("home", [Answer(decision, "operator"), YES_B], APPROVERS)
-    refuse_strangers("home", [YES_A, YES_B], APPROVERS)
-    refuse_strangers("home", [Answer("approved", f"replay-{n}", True) for n in (1, 2)], APPROVERS)
+def test_nobody_has_answered(store: FactStore) -> None:
+    with pytest.raises(ApprovalError, match="answers of 0 people"):
+        require_approved(store, PLAN)
 
 
-def test_nothing_is_recorded_of_whoever_is_no_approver(store: FactStore) -> None:
-    settings = replace(Settings.from_environment(), data=store.data)
-    with pytest.raises(ApprovalError, match="no answer was recorded"):
-        planning.record_answers(settings, "home", {"lot": "abc"}, [YES_A, Answer("approved", "operator")], DAY)
-    assert approvals_of(store, "home") == []
+def test_the_same_person_twice_is_refused_and_the_question_stays_open(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, on=DAY)
+    with pytest.raises(ApprovalError, match="same person"):
+        land_answer(store, PLAN, 2, decision=APPROVED, decided_by="approver1", received_on=DAY)
+    assert landed_answer(store, PLAN, 2) is None
+    land_answer(store, PLAN, 2, decision=APPROVED, decided_by="approver2", received_on=DAY)
+    require_approved(store, PLAN)
+
+
+def test_a_crash_between_the_two_answers_is_gone_on_with(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, on=DAY)
+    assert people_to_ask(store, PLAN, ("approver1", "approver2"), started_by="", number=1) == [
+        "approver1",
+        "approver2",
+    ]
+    assert people_to_ask(store, PLAN, ("approver1", "approver2"), started_by="", number=2) == ["approver2"]
+    answer(store, PLAN, APPROVED, APPROVED, on=DAY)
+    assert len(approvals_of(store, PLAN.name)) == 2
+
+
+def test_who_started_the_run_is_not_asked(store: FactStore) -> None:
+    asked = people_to_ask(store, PLAN, ("approver1", "approver2"), started_by="approver1", number=1)
+    assert asked == ["approver2"]
+
+
+def test_nobody_left_to_ask_is_said(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, on=DAY)
+    with pytest.raises(ApprovalError, match="nobody is left"):
+        people_to_ask(store, PLAN, ("approver1", "approver2"), started_by="approver2", number=2)
+
+
+@pytest.mark.parametrize("decisions", [(REJECTED,), (APPROVED, REJECTED)])
+def test_a_rejection_voids_the_plan(store: FactStore, decisions: tuple[str, ...]) -> None:
+    answer(store, PLAN, *decisions, on=DAY)
+    assert is_rejected(store, PLAN.name)
+    with pytest.raises(ApprovalError, match="was rejected"):
+        require_approved(store, PLAN)
+
+
+def test_a_rejection_stands_whatever_was_answered_before(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, APPROVED, on=DAY)
+    reject(store, PLAN, decided_by="approver1", received_on=DAY)
+    with pytest.raises(ApprovalError, match="was rejected"):
+        require_approved(store, PLAN)
+    with pytest.raises(ApprovalError, match="was rejected"):
+        require_approved(store, OTHER_FILES)
+
+
+def test_answers_about_other_files_do_not_count_and_people_are_asked_again(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, APPROVED, on=DAY)
+    with pytest.raises(ApprovalError, match="2 are about other content"):
+        require_approved(store, OTHER_FILES)
+    assert landed_answer(store, OTHER_FILES, 1) is None
+    answer(store, OTHER_FILES, APPROVED, APPROVED, on=DAY)
+    require_approved(store, OTHER_FILES)
+
+
+def test_an_answer_that_has_landed_is_kept(store: FactStore) -> None:
+    answer(store, PLAN, APPROVED, on=DAY)
+    kept = land_answer(store, PLAN, 1, decision=REJECTED, decided_by="approver2", received_on=DAY)
+    assert (kept["decision"], kept["decided_by"]) == (APPROVED, "approver1")
+    assert not is_rejected(store, PLAN.name)
+
+
+def test_where_the_answer_stands_in_airflow_is_kept_for_audit(store: FactStore) -> None:
+    record = {"run_id": "manual__1", "task_id": "approve_first"}
+    land_answer(store, PLAN, 1, decision=APPROVED, decided_by="approver1", received_on=DAY, record=record)
+    assert store.get("approvals", PLAN.answer_name(1)).meta["totals"] == record
+
+
+def test_an_answer_to_one_plan_is_none_to_its_next_try(store: FactStore) -> None:
+    answer(store, Subject("home-2025-04-30-2", "a" * 64), REJECTED, on=DAY)
+    assert not is_rejected(store, "home-2025-04-30")
 
 
 def test_the_installation_names_its_approvers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,27 +137,9 @@ def test_the_installation_names_its_approvers(monkeypatch: pytest.MonkeyPatch) -
     assert settings.environment()["KAKUNINSHO_APPROVERS"] == "sato,suzuki"
 
 
-def test_a_rejection_is_recorded_and_stops(store: FactStore) -> None:
-    with pytest.raises(ApprovalError, match="was rejected"):
-        record_approvals(store, "home", "abc", [YES_A, NO_B], DAY)
-    assert {row["decision"] for row in approvals_of(store, "home")} == {"approved", "rejected"}
-
-
-def test_changed_files_void_the_approval(store: FactStore) -> None:
-    record_approvals(store, "home", "abc", [YES_A, YES_B], DAY)
-    with pytest.raises(ApprovalError, match="void"):
-        record_approvals(store, "home", "other", [YES_A, YES_B], DAY)
-
-
-def test_recording_again_changes_nothing(store: FactStore) -> None:
-    record_approvals(store, "home", "abc", [YES_A, YES_B], DAY)
-    record_approvals(store, "home", "abc", [YES_A, YES_B], DAY)
-    assert len(approvals_of(store, "home")) == 2
-
-
-def test_an_automatic_answer_says_so(store: FactStore) -> None:
-    record_approvals(store, "home", "abc", [Answer("approved", f"replay-{n}", True) for n in (1, 2)], DAY)
-    assert all(row["is_automatic"] for row in approvals_of(store, "home"))
+def test_no_variable_of_the_environment_answers_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPROVALS", "auto")
+    assert "APPROVALS" not in Settings.from_environment().environment()
 
 
 def test_the_subject_covers_names_and_content_in_any_order() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from kakuninsho.paths import PROJECT_ROOT
 from kakuninsho.server.airflow_secrets import new_secrets
 from kakuninsho.server.compose_env import main, render
-from kakuninsho.server.people import PASSWORD_LENGTH, PEOPLE, ensure_passwords, simple_users
-from kakuninsho.server.roles import ROLES
+from kakuninsho.server.people import PASSWORD_LENGTH, PEOPLE, ensure_passwords
+from kakuninsho.server.roles import role_permissions
 
 COMPOSE = PROJECT_ROOT / "docker-compose.yaml"
 
@@ -40,9 +40,20 @@ def test_person_who_is_new_gets_a_password_and_the_others_keep_theirs(tmp_path: 
     assert set(passwords) == {person.name for person in PEOPLE}
 
 
-def test_two_approvers_may_answer_and_the_analyst_only_reads() -> None:
-    assert simple_users() == "operator:op,approver1:user,approver2:user,analyst:viewer"
-    assert ROLES == {"op": "Op", "user": "Approver", "viewer": "Viewer"}
+def test_only_approvers_answer_and_nobody_but_the_administrator_writes_results_or_settings() -> None:
+    roles = role_permissions()
+    assert set(roles) == {person.role for person in PEOPLE} - {"Admin"}
+    answering = {role for role, allowed in roles.items() if ("can_edit", "HITL Detail") in allowed}
+    assert answering == {"Approver"}
+    withheld = {"XComs", "Connections", "Pools", "Variables", "Configurations", "Users", "Roles"}
+    assert not [name for allowed in roles.values() for _, name in allowed if name in withheld]
+
+
+def test_the_analyst_sees_no_log_no_question_and_starts_nothing() -> None:
+    allowed = role_permissions()["Analyst"]
+    assert not [name for _, name in allowed if name in {"Task Logs", "HITL Detail", "DAG Code"}]
+    changes = {name for action, name in allowed if action in {"can_edit", "can_create", "can_delete"}}
+    assert changes == {"My Profile", "My Password"}
 
 
 def test_each_installation_has_its_own_secrets() -> None:

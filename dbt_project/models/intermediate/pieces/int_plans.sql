@@ -17,7 +17,7 @@ approved_subjects as (
     from approvals
     where decision = 'approved'
     group by plan_id, subject_sha256
-    having count(distinct decided_by) >= 2 or count(*) filter (where is_automatic) >= 2
+    having count(distinct decided_by) >= 2
 ),
 
 approved as (

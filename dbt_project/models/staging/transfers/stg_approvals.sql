@@ -12,7 +12,6 @@ final as (
         subject_sha256,
         decision,
         decided_by,
-        is_automatic,
         received_on
     from source
     where received_on <= (select run_context.as_of from run_context)
