@@ -18,6 +18,7 @@ import psutil
 from kakuninsho.replay.installation import free_port
 from kakuninsho.server.page import Page
 
+APPROVE, REJECT = "承認する", "却下する"
 MEMBERS = 1000  # the smallest synthetic register
 RUN_SECONDS = float(os.environ.get("RUN_SECONDS", "420"))
 # An answer that comes before the process that asked has ended is lost: Airflow 3.3 then takes the end of that process
@@ -103,7 +104,7 @@ class Server:
         found = page.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
         return [Run(page, run["dag_id"], run["dag_run_id"]) for run in found]
 
-    def answer(self, run: Run, task_id: str, person: str, option: str = "Approve") -> Any:
+    def answer(self, run: Run, task_id: str, person: str, option: str = APPROVE) -> Any:
         run.wait_for(task_id, "awaiting_input", "deferred")
         time.sleep(READING_SECONDS)
         path = f"{run.path}/taskInstances/{task_id}/-1/hitlDetails"

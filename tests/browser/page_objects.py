@@ -11,6 +11,8 @@ from pathlib import Path
 import noto_cjk_sans_jp_regular
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Playwright, expect, sync_playwright
 
+from server_kit import APPROVE
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # A page of Airflow is a large script; on a busy machine its first paint takes a while.
 SECONDS = int(os.environ.get("BROWSER_SECONDS", "60"))
@@ -113,15 +115,23 @@ class Person:
     def open_question(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Open the question of an approval task and wait until its buttons are there."""
         self.open(f"/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/required_actions")
-        expect(self.page.get_by_role("button", name="Approve")).to_be_visible()
+        expect(self.page.get_by_role("button", name=APPROVE)).to_be_visible()
 
-    def answer(self, dag_id: str, run_id: str, task_id: str, option: str = "Approve") -> None:
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str = APPROVE) -> None:
         """Answer an approval, and wait until the page has taken the answer."""
         self.open_question(dag_id, run_id, task_id)
         with self.page.expect_response(lambda response: "hitlDetails" in response.url
                                        and response.request.method == "PATCH") as answered:  # fmt: skip
             self.page.get_by_role("button", name=option).click()
         assert answered.value.ok, answered.value.text()
+
+    def try_to_answer(self, dag_id: str, run_id: str, task_id: str, option: str = APPROVE) -> int:
+        """Press the button of an approval that is for others; returns the status with which the page refuses."""
+        self.open_question(dag_id, run_id, task_id)
+        with self.page.expect_response(lambda response: "hitlDetails" in response.url
+                                       and response.request.method == "PATCH") as answered:  # fmt: skip
+            self.page.get_by_role("button", name=option).click()
+        return int(answered.value.status)
 
     def campaign_page(self) -> FrameLocator:
         """Open the campaign page from Airflow's menu; returns its frame."""

@@ -12,6 +12,7 @@ CASE = r"[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}"
 CERTIFICATE = r"[0-9]{11}-[0-9]{1,2}"
 MEMBER = r"[0-9]{8}-[0-9]{7,8}-[1-9][0-9]{0,6}-[0-9]{2}"
 BRANCH = r"[0-9]{2}"
+PLAN = r"[a-z]+(-[a-z]+)*-[0-9]{4}-[0-9]{2}-[0-9]{2}(-[0-9a-f]{8})?(-[0-9]+)?"
 
 
 def person_field() -> Schema:
@@ -29,9 +30,10 @@ def subject_field() -> Schema:
     """Whom, or which branch, a decision is about."""
     return {
         "type": "string",
-        "pattern": rf"^\s*({CASE}|{CERTIFICATE}|{MEMBER}|{BRANCH})\s*$",
+        "pattern": rf"^\s*({CASE}|{CERTIFICATE}|{MEMBER}|{BRANCH}|{PLAN})\s*$",
         "title": "対象",
         "description": "作業一覧の整理番号 (例 GK4AH-PTWH1)。支部を再開するときは都道府県コード 2 桁 (例 18)。"
+        "計画を却下するときは計画の名前 (例 release-2025-08-01)。"
         "氏名や住所は書かないでください: 住所の訂正は基幹システムで行い、ここには訂正したことだけを記録します。",
     }
 

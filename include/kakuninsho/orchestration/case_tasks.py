@@ -26,6 +26,8 @@ from kakuninsho.plans.approvals import APPROVED, Subject, landed_answer
 
 log = logging.getLogger(__name__)
 
+REJECT_PLAN = "reject_plan"
+
 
 def case_arguments(
     dag_id: str, display_name: str, tags: list[Tag], params: dict[str, Param], *, at_once: int = 1
@@ -69,7 +71,10 @@ def check_case(on: date) -> dict[str, Any]:
     from kakuninsho.messages import in_japanese
     from kakuninsho.operations.deciding import check_decision, known_user
 
-    wish, first = case_decision(on), decide(lambda: known_user(asking_user()))
+    first = decide(lambda: known_user(asking_user()))
+    if chosen("decision") == REJECT_PLAN:
+        return _check_rejection(on, first)
+    wish = case_decision(on)
     with in_japanese():
         checked: dict[str, Any] = asdict(decide(lambda: check_decision(settings(), wish())))
     log.info("整理番号 %s: %s%s", checked["case"], checked["decision"], " (二人目が要る)" * checked["needs_second"])
@@ -78,6 +83,16 @@ def check_case(on: date) -> dict[str, Any]:
     if is_dry_run():
         skip("試行のためここで終わります。判断は記録していません (dry run)")
     return {**checked, "first": first}
+
+
+def _check_rejection(on: date, by: str) -> dict[str, Any]:
+    from kakuninsho.operations.rejecting import check_rejection
+
+    plan_id = (chosen("subject") or "").strip()
+    decide(lambda: check_rejection(settings(), plan_id, by))
+    if is_dry_run():
+        skip("試行のためここで終わります。判断は記録していません (dry run)")
+    return {"plan_id": plan_id, "decision": REJECT_PLAN, "on": on.isoformat(), "needs_second": False, "first": by}
 
 
 SECOND_BODY = (
@@ -114,6 +129,10 @@ def record_case(checked: dict[str, Any]) -> list[str]:
     from kakuninsho.operations.deciding import record_by
 
     passed_on(checked, "check")
+    if checked["decision"] == REJECT_PLAN:
+        from kakuninsho.operations.rejecting import reject_plan
+
+        return [decide(lambda: reject_plan(settings(), checked["plan_id"], asking_user(), as_of()))]
     wish, subject = case_decision(as_of()), case_subject(get_current_context())
     answer = landed_answer(settings().store, subject, 2) if subject else None
     second = str(answer["decided_by"]) if answer else None
