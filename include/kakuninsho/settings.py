@@ -36,7 +36,7 @@ class Settings:
     @cached_property
     def store(self) -> FactStore:
         """Facts of this installation."""
-        return FactStore(self.data)
+        return FactStore(self.data, self.keys)
 
     @classmethod
     def from_environment(cls) -> Settings:

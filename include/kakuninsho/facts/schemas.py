@@ -353,6 +353,18 @@ NOTHING_TO_DO: dict[str, Columns] = {
     },
 }
 
+_PAYLOAD: Columns = {"kind": "VARCHAR", "name": "VARCHAR", "sha256": "VARCHAR", "received_on": "DATE"}
+
+DELETIONS: dict[str, Columns] = {
+    # One row per payload file that retention has deleted: what it was, and the hash that its fact.json still has.
+    "deletions": {"file": "VARCHAR", **_PAYLOAD},
+}
+
+ADOPTIONS: dict[str, Columns] = {
+    # One row per fact that landed before facts were chained, with the hash of its fact.json on the day of adoption.
+    "adoptions": _PAYLOAD,
+}
+
 # Every kind of fact, with its tables. Feeds are kinds of their own, below feeds/.
 KINDS: dict[str, dict[str, Columns]] = {
     "register": REGISTER,
@@ -362,6 +374,8 @@ KINDS: dict[str, dict[str, Columns]] = {
     "transfers": TRANSFERS,
     "refusals": REFUSALS,
     "nothing_to_do": NOTHING_TO_DO,
+    "deletions": DELETIONS,
+    "adoptions": ADOPTIONS,
 }
 
 # What dbt reads besides facts: the day, the drops that count on it, and the campaign. Rewritten before each run.

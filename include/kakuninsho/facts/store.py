@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -19,10 +19,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kakuninsho import __version__
-from kakuninsho.facts.schemas import KINDS, Columns
+from kakuninsho.facts.chain import (
+    FACT,
+    SIGNATURE,
+    CorruptFactError,
+    Head,
+    digest,
+    flush,
+    locked,
+    parse,
+    read_head,
+    write_head,
+)
+from kakuninsho.facts.schemas import ADOPTIONS, DELETIONS, KINDS, Columns
+from kakuninsho.facts.signing import generate_signing_key, load_signer
 
 EMPTY = "_empty"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: neither chained nor signed
 ARROW_TYPES = {
     "DATE": pa.date32(),
     "BIGINT": pa.int64(),
@@ -86,12 +99,16 @@ def write_empty(path: Path, columns: Columns) -> None:
 class FactStore:
     """Facts of one data folder. The only place that creates or removes a folder under `facts/`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, keys: Path | None = None) -> None:
         self.data = data
         self.root = data / "facts"
+        self.keys = keys or data / "keys"  # the folder of the key that facts are signed with
 
     def initialise(self) -> None:
-        """Make the folders (0700) and a zero-row file of every table: an empty glob is an error to a reader."""
+        """Make the folders (0700) and a zero-row file of every table: an empty glob is an error to a reader.
+
+        The key that signs is made with the first fact; afterwards a missing key is an error.
+        """
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
         self.data_tmp()
@@ -111,7 +128,13 @@ class FactStore:
             changed = (path / "fact.json").stat().st_mtime_ns
         except FileNotFoundError:
             return None
-        return Fact(kind, name, path, _read_meta(path / "fact.json", changed))
+        meta = _read_meta(path / "fact.json", changed)
+        if int(meta.get("schema_version", 1)) > SCHEMA_VERSION:
+            raise CorruptFactError(
+                f"the fact {kind}/{name} was written by a later version (schema {meta['schema_version']}; this one "
+                f"reads up to {SCHEMA_VERSION}): install that version again"
+            )
+        return Fact(kind, name, path, meta)
 
     def get(self, kind: str, name: str) -> Fact:
         """The fact of this name.
@@ -136,13 +159,14 @@ class FactStore:
     def land(
         self, kind: str, name: str, *, received_on: date, source: str, source_sha256: str | None = None
     ) -> Iterator[Draft]:
-        """Write a fact: yields a draft in a temporary folder, then hashes, describes and renames it.
+        """Write a fact: yields a draft in a temporary folder, then hashes, describes, chains, signs and renames it.
 
-        Nothing is left behind when the body raises. A fact that exists is never written again: callers ask
-        `find` first; landing over one is a conflict.
+        Its files are on the disk before it has its name. Nothing is left behind when the body raises. A fact that
+        exists is never written again: callers ask `find` first; landing over one is a conflict.
 
         Raises:
             FactConflictError: a fact of this name exists.
+            SigningKeyError: the key that facts are signed with is gone.
         """
         target = self.root / kind / name
         if target.exists():
@@ -155,6 +179,8 @@ class FactStore:
             files = {
                 str(path.relative_to(staging)): sha256_of(path) for path in sorted(staging.rglob("*")) if path.is_file()
             }
+            for file in files:
+                flush(staging / file)
             rows = {
                 file.removesuffix(".parquet"): pq.read_metadata(staging / file).num_rows
                 for file in files
@@ -173,16 +199,108 @@ class FactStore:
                 "code_version": __version__,
                 "landed_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),  # audit only, never read by a rule
             }
-            (staging / "fact.json").write_text(
-                json.dumps(meta, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8"
-            )
             staging.chmod(0o700)
-            try:
-                os.rename(staging, target)  # noqa: PTH104 (a rename that must fail, not overwrite)
-            except OSError as error:
-                raise FactConflictError(f"{kind}/{target.name} was landed by another run meanwhile") from error
+            with locked(self.root):
+                self._name(kind, target, staging, meta)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def _name(self, kind: str, target: Path, staging: Path, meta: dict[str, Any]) -> None:
+        """Chain, sign and rename a written draft, while nobody else lands."""
+        if target.exists():
+            raise FactConflictError(f"{kind}/{target.name} was landed by another run meanwhile")
+        head = read_head(self.root)
+        if head.count == 0:
+            generate_signing_key(self.keys)
+        signer = load_signer(self.keys)
+        meta["chain"] = {"number": head.count + 1, "previous": head.sha256}
+        content = (json.dumps(meta, ensure_ascii=False, indent=1, default=str) + "\n").encode()
+        (staging / FACT).write_bytes(content)
+        (staging / SIGNATURE).write_text(f"{signer.sign(content)}\n", encoding="ascii")
+        for path in (staging / FACT, staging / SIGNATURE, staging):
+            flush(path)
+        write_head(self.root, Head(head.count + 1, digest(content), kind, target.name, head.sha256))
+        try:
+            os.rename(staging, target)  # noqa: PTH104 (a rename that must fail, not overwrite)
+        except OSError as error:
+            raise FactConflictError(f"{kind}/{target.name} was landed by another run meanwhile") from error
+        flush(target.parent)
+
+    def delete_payloads(self, facts: Sequence[Fact], *, received_on: date, approved: str) -> int:
+        """Delete the payload of facts; each fact.json stays as it is, and a fact says what was deleted.
+
+        That fact lands first: a run that is cut off is done again, and what lies there still is deleted then. The only
+        place that removes anything below `facts/`.
+
+        Args:
+            facts: whose payload goes. What may not be deleted is for the caller to know (rules: evidence).
+            received_on: the day of the deletion.
+            approved: name of the subject that two people approved.
+
+        Returns:
+            The number of facts whose payload was deleted.
+        """
+        rows = [
+            {"kind": fact.kind, "name": fact.name, "file": file, "sha256": sha256, "received_on": received_on}
+            for fact in facts
+            for file, sha256 in sorted(fact.meta["sha256"].items())
+            if (fact.path / file).is_file()
+        ]
+        if rows and self.find("deletions", approved) is None:
+            with self.land("deletions", approved, received_on=received_on, source="retention") as draft:
+                schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in DELETIONS["deletions"].items()])
+                pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft.table("deletions"))
+        self._remove_deleted()
+        return len({(row["kind"], row["name"]) for row in rows})
+
+    def _remove_deleted(self) -> None:
+        """Remove what the landed deletions name: out of the facts by a rename first, then from the disk."""
+        for deletion in self.all("deletions"):
+            for row in pq.read_table(deletion.table("deletions")).to_pylist():
+                payload = self.root / row["kind"] / row["name"] / row["file"]
+                if payload.is_file():
+                    gone = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self.data_tmp()))
+                    payload.replace(gone / payload.name)
+                    flush(payload.parent)
+                    shutil.rmtree(gone)
+
+    def deleted_on(self, fact: Fact) -> str | None:
+        """The day on which the payload of a fact was deleted, or None."""
+        for deletion in self.all("deletions"):
+            rows = pq.read_table(
+                deletion.table("deletions"), filters=[("kind", "=", fact.kind), ("name", "=", fact.name)]
+            )
+            if rows.num_rows:
+                return str(deletion.meta["received_on"])
+        return None
+
+    def adopt(self, received_on: date) -> int:
+        """Take the facts of an earlier version, which were not chained, into the chain as they are now.
+
+        What they were before cannot be vouched for. Returns how many were adopted; none the second time.
+        """
+        known = {
+            (row["kind"], row["name"])
+            for fact in self.all("adoptions")
+            for row in pq.read_table(fact.table("adoptions")).to_pylist()
+        }
+        rows = [
+            {"kind": kind, "name": fact.name, "sha256": sha256_of(fact.path / FACT), "received_on": received_on}
+            for kind in KINDS
+            for fact in self.all(kind)
+            if "chain" not in fact.meta and (kind, fact.name) not in known
+        ]
+        if rows:
+            with self.land(
+                "adoptions", f"{received_on}-{len(known):06d}", received_on=received_on, source="adopt"
+            ) as draft:
+                schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in ADOPTIONS["adoptions"].items()])
+                pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft.table("adoptions"))
+        return len(rows)
+
+    def head(self) -> Head:
+        """The end of the chain of facts."""
+        return read_head(self.root)
 
     def data_tmp(self) -> Path:
         """A folder for drafts on the same file system as the facts."""
@@ -193,8 +311,7 @@ class FactStore:
 
 @lru_cache(maxsize=20_000)
 def _read_meta(path: Path, changed: int) -> dict[str, Any]:
-    meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return meta
+    return parse(path, path.read_bytes())
 
 
 def _private_folder(folder: Path, *, below: Path) -> None:

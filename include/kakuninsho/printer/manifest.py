@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kakuninsho.facts.chain import Head
 from kakuninsho.facts.store import sha256_of
 from kakuninsho.printer.layout import ContractError, contract, counts_text, parse_file_name
 from kakuninsho.printer.lot_file import ClearFile
@@ -16,10 +17,16 @@ _LOT_FIELDS = (
 )  # fmt: skip
 
 
-def make_manifest(clear: ClearFile, sealed: Path, sealed_sha256: str | None = None) -> bytes:
+def make_manifest(
+    clear: ClearFile, sealed: Path, sealed_sha256: str | None = None, facts_head: Head | None = None
+) -> bytes:
     """The manifest of a file to the printer, as UTF-8 JSON; the same file and sealed bytes give the same manifest.
 
-    `sealed_sha256` spares a second reading of a large sealed file whose hash is known.
+    Args:
+        clear: the clear file.
+        sealed: what travels.
+        sealed_sha256: spares a second reading of a large sealed file whose hash is known.
+        facts_head: the end of our chain of facts, which leaves the house so that nobody can shorten it later.
     """
     content: dict[str, Any] = {
         "contract": contract()["contract"],
@@ -32,6 +39,8 @@ def make_manifest(clear: ClearFile, sealed: Path, sealed_sha256: str | None = No
         "byte_count_sealed": sealed.stat().st_size,
         "sha256_sealed": sealed_sha256 or sha256_of(sealed),
     }
+    if facts_head is not None:
+        content["facts_head"] = f"{facts_head.count} {facts_head.sha256}"
     if clear.file_kind == "lot":
         totals = {name: getattr(clear, name) for name in _LOT_FIELDS}
         totals["enclosures"] = counts_text(clear.enclosures)

@@ -201,7 +201,7 @@ def seal_step(store: FactStore, file: ClearFile, keys: Keys, *, received_on: dat
                 sealed_hash = sha256_of(sealed)
                 link_or_copy(file.path, draft.path / file.name)
                 manifest = draft.path / f"{file.name}{MANIFEST_SUFFIX}"
-                manifest.write_bytes(make_manifest(file, sealed, sealed_hash))
+                manifest.write_bytes(make_manifest(file, sealed, sealed_hash, store.head()))
                 seal(manifest, draft.path / f"{file.name}{MANIFEST_SUFFIX}{SEALED_SUFFIX}", keys)
                 _write_row(
                     draft.table("transfers"),
