@@ -413,6 +413,71 @@ def changes(
 @app.command(
     rich_help_panel=UPKEEP,
     help=t(
+        "すべての事実を読み直す: ハッシュ、連鎖、署名、ロットの作り直し、台帳。違いがあれば終了コード 1。",
+        "Read every fact again: hashes, chain, signatures, each lot made again, the ledger. Exit 1 names what differs.",
+    ),
+)
+def verify(
+    data: Data = Path("var/season"),
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT:SHA256",
+            help=t("外に控えた末尾 (件数:ハッシュ) と比べる", "compare with a head that was kept outside"),
+        ),
+    ] = None,
+    facts_only: Annotated[
+        bool, typer.Option("--facts-only", help=t("ロットと台帳は作り直さない", "do not make lots and ledger again"))
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every fact again."""
+    from kakuninsho.operations.verifying import Report, as_dict, verify
+
+    given = _head(head) if head else None
+    report: Report = verify(_settings(data), head=given, thorough=not facts_only)
+    if as_json:
+        as_lines(as_dict(report))
+    else:
+        for line in report.lines():
+            console.print(line, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if report.is_sound else 1)
+
+
+def _head(text: str) -> tuple[int, str]:
+    count, _, sha256 = text.partition(":")
+    if not count.isdecimal() or not sha256:
+        raise typer.BadParameter(t("--head は 件数:SHA-256 の形です", "--head is COUNT:SHA256"))
+    return int(count), sha256
+
+
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
+        "以前の版の事実を連鎖に加えて署名する。加える前の状態は保証できない。",
+        "Take facts of an earlier version into the chain and sign them; what they were before cannot be vouched for.",
+    ),
+)
+def adopt(
+    on: Annotated[date, typer.Option(help=t("加えた日", "the day"), **DAY)],
+    data: Data = Path("var/season"),
+    as_json: AsJson = False,
+) -> None:
+    """Take facts of an earlier version into the chain."""
+    count = _settings(data).store.adopt(on)
+    if as_json:
+        as_lines({"adopted": count})
+        return
+    said = t(
+        f"{count:,} 件の事実を連鎖に加えました。それより前に変えられていなかったことは保証できません",
+        f"{count:,} facts were taken into the chain; that they had not been changed before cannot be vouched for",
+    )
+    console.print(said, highlight=False)
+
+
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
         "説明書 (dbt docs、検査報告) の入口を <data>/published/docs/ に作る。",
         "Make dbt docs and the validation reports under <data>/published/docs/.",
     ),

@@ -57,7 +57,9 @@ class TwoLanguageError(ValueError):
 # in English: which file, which rule, how many, what to do.
 HEADLINES: dict[str, tuple[str, str]] = {
     "AcceptanceError": ("受入試験を続けられません", "The acceptance cannot go on"),
+    "AnswerError": ("再現の中の質問に答えられません", "A question of the replay could not be answered"),
     "AnswersRefusedError": ("受け入れなかった報告があります", "Answers of the printer were refused"),
+    "CorruptFactError": ("事実が壊れているか、変えられています", "A fact is damaged or was changed"),
     "DeliveryError": ("警報を届けられません", "An alert could not be brought to people"),
     "NothingPublishedError": ("まだ公開された写しがありません", "Nothing is published yet"),
     "OutsideError": ("代役の世界に問題があります", "The stand-in world refuses"),
@@ -84,6 +86,7 @@ HEADLINES: dict[str, tuple[str, str]] = {
     "SealError": ("暗号化・署名・復号ができません", "Sealing or opening failed"),
     "SeasonError": ("年度の再現が止まりました", "The season stopped"),
     "SeasonOpenError": ("年度を締められません", "The season cannot be closed"),
+    "SigningKeyError": ("事実に署名する鍵に問題があります", "Something is wrong with the key that signs facts"),
     "SyntheticRegisterError": ("合成データを作れません", "The synthetic register cannot be made"),
     "TransferError": ("送受信ができません", "The transfer failed"),
     "TransformError": ("集計 (dbt) が失敗しました", "A dbt model or test failed"),

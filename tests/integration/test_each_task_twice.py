@@ -123,7 +123,7 @@ def play(season: Twice) -> Twice:
         season.plan(PlanRequest("follow_up", FOLLOWED_UP, run_on=FOLLOWED_UP), target)
         season.plan(planning.request_wish(ASKED), target)
         season.twice("publish", lambda: (publishing.publish(season.settings, ASKED), None)[1])
-        season.twice("delete", lambda: retention.delete_expired(season.settings, ASKED, dry_run=False))
+        season.twice("delete", lambda: retention.delete(season.settings, retention.expired(season.settings, ASKED)))
     return season
 
 

@@ -5,8 +5,8 @@ it lies `fact.sig`, the signature of these bytes. `facts/head.json` tells the la
 
     {"count": 2, "sha256": "…", "kind": "plans", "name": "home-2025-04-30", "previous": "…"}
 
-It is written before the fact's folder is named. A head whose fact is not there was cut off between the two: the link
-before it counts.
+It is written before the fact's folder is named. A head whose fact is not there was cut off between the two where the
+draft still lies in `<data>/tmp`: then the link before it counts. Without the draft the fact was removed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 FACT, SIGNATURE, HEAD, LOCK = "fact.json", "fact.sig", "head.json", ".lock"
+DRAFT = ".draft-"
 FIRST = "0" * 64  # what the first fact names as the one before
 
 
@@ -74,7 +75,7 @@ def read_head(root: Path) -> Head:
     """The end of the chain of a facts folder.
 
     Raises:
-        CorruptFactError: `head.json` cannot be read.
+        CorruptFactError: `head.json` cannot be read, or the fact that it names was removed.
     """
     path = root / HEAD
     if not path.exists():
@@ -85,9 +86,22 @@ def read_head(root: Path) -> Head:
         raise CorruptFactError(
             f"facts/{HEAD} is damaged: run `kakuninsho verify`, which tells the head that the facts themselves give"
         ) from None
-    if not (root / head.kind / head.name / FACT).is_file():
+    if head.count and not (root / head.kind / head.name / FACT).is_file():
+        if cut_off_draft(root, head) is None:
+            raise CorruptFactError(
+                f"the newest fact {head.kind}/{head.name} is missing: it was removed after it had landed. "
+                "Nothing goes on over that: restore it from the backup"
+            )
         return Head(head.count - 1, head.previous)
     return head
+
+
+def cut_off_draft(root: Path, head: Head) -> Path | None:
+    """The draft of a landing that was cut off after its head was written and before its folder was named."""
+    for path in (root.parent / "tmp").glob(f"{DRAFT}*/{FACT}"):
+        if digest(path.read_bytes()) == head.sha256:
+            return path.parent
+    return None
 
 
 def write_head(root: Path, head: Head) -> None:

@@ -34,7 +34,7 @@ def gather(store: FactStore, kind: str, table: str) -> Path:
     target = store.data / "gathered" / f"{table}.parquet"
     found = _files(store.root / kind, f"{table}.parquet")
     held = _index(target)
-    if target.is_file() and held == found:
+    if target.is_file() and held == found and found:
         return target
     schema = pa.schema([(name, ARROW_TYPES[type_]) for name, type_ in KINDS[kind][table].items()])
     kept = held if held.items() <= found.items() else {}
@@ -63,9 +63,12 @@ def _files(folder: Path, file: str) -> dict[str, int]:
 
 
 def _index(target: Path) -> dict[str, int]:
-    if not target.is_file():
+    """The facts that a gathered file stands for; none where it is missing or cut short, and is made anew."""
+    try:
+        index: dict[str, int] = json.loads(pq.read_schema(target).metadata[_INDEX])
+        pq.read_metadata(target)
+    except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
         return {}
-    index: dict[str, int] = json.loads(pq.read_schema(target).metadata[_INDEX])
     return index
 
 

@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 
 from kakuninsho import __version__
 from kakuninsho.facts.chain import (
+    DRAFT,
     FACT,
+    HEAD,
     SIGNATURE,
     CorruptFactError,
     Head,
@@ -29,6 +31,7 @@ from kakuninsho.facts.chain import (
     locked,
     parse,
     read_head,
+    write_flushed,
     write_head,
 )
 from kakuninsho.facts.schemas import ADOPTIONS, DELETIONS, KINDS, Columns
@@ -172,7 +175,7 @@ class FactStore:
         if target.exists():
             raise FactConflictError(f"{kind}/{name} has landed already and facts are never changed")
         _private_folder(target.parent, below=self.data)
-        staging = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.data_tmp()))
+        staging = Path(tempfile.mkdtemp(prefix=DRAFT, dir=self.data_tmp()))
         try:
             draft = Draft(staging)
             yield draft
@@ -219,39 +222,42 @@ class FactStore:
         (staging / SIGNATURE).write_text(f"{signer.sign(content)}\n", encoding="ascii")
         for path in (staging / FACT, staging / SIGNATURE, staging):
             flush(path)
+        known = self.root / HEAD
+        before = known.read_bytes() if known.exists() else None
         write_head(self.root, Head(head.count + 1, digest(content), kind, target.name, head.sha256))
         try:
             os.rename(staging, target)  # noqa: PTH104 (a rename that must fail, not overwrite)
         except OSError as error:
+            known.unlink() if before is None else write_flushed(known, before)
             raise FactConflictError(f"{kind}/{target.name} was landed by another run meanwhile") from error
         flush(target.parent)
 
-    def delete_payloads(self, facts: Sequence[Fact], *, received_on: date, approved: str) -> int:
-        """Delete the payload of facts; each fact.json stays as it is, and a fact says what was deleted.
+    def delete_payloads(self, payload: Sequence[tuple[Fact, str]], *, received_on: date, approved: str) -> None:
+        """Delete files of facts; each fact.json stays as it is, and a fact says what was deleted.
 
         That fact lands first: a run that is cut off is done again, and what lies there still is deleted then. The only
         place that removes anything below `facts/`.
 
         Args:
-            facts: whose payload goes. What may not be deleted is for the caller to know (rules: evidence).
+            payload: facts and the file of each that goes. What may not go is for the caller to know (rules: evidence).
             received_on: the day of the deletion.
             approved: name of the subject that two people approved.
-
-        Returns:
-            The number of facts whose payload was deleted.
         """
         rows = [
-            {"kind": fact.kind, "name": fact.name, "file": file, "sha256": sha256, "received_on": received_on}
-            for fact in facts
-            for file, sha256 in sorted(fact.meta["sha256"].items())
-            if (fact.path / file).is_file()
+            {
+                "kind": fact.kind,
+                "name": fact.name,
+                "file": file,
+                "sha256": fact.meta["sha256"][file],
+                "received_on": received_on,
+            }
+            for fact, file in payload
         ]
         if rows and self.find("deletions", approved) is None:
             with self.land("deletions", approved, received_on=received_on, source="retention") as draft:
                 schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in DELETIONS["deletions"].items()])
                 pq.write_table(pa.Table.from_pylist(rows, schema=schema), draft.table("deletions"))
         self._remove_deleted()
-        return len({(row["kind"], row["name"]) for row in rows})
 
     def _remove_deleted(self) -> None:
         """Remove what the landed deletions name: out of the facts by a rename first, then from the disk."""

@@ -5,7 +5,6 @@ Each ends with `<data>/published/previews/<name>-<day>.html` and makes no fact.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -119,5 +118,5 @@ def close(settings: Settings, as_of: date, branch: str | None) -> Path:
 
 def deletion(settings: Settings, as_of: date) -> Path:
     """Facts whose payload would be deleted, by kind."""
-    counts = Counter(retention.delete_expired(settings, as_of, dry_run=True))
-    return write(settings, of_counts("delete_expired_data", "保存期限を過ぎたデータの削除", as_of, dict(counts)))
+    counts = retention.expired(settings, as_of).counts
+    return write(settings, of_counts("delete_expired_data", "保存期限を過ぎたデータの削除", as_of, counts))

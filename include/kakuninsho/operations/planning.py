@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from kakuninsho.campaign import add_business_days
 from kakuninsho.facts import gathered
+from kakuninsho.facts.soundness import require_sound
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
@@ -73,7 +74,7 @@ def check(settings: Settings, wish: PlanRequest, *, dry_run: bool = False, own_d
             plan's day has not come yet.
     """
     store = settings.store
-    store.initialise()
+    require_sound(store)
     snapshot = settings.campaign.parameters.snapshot_as_of
     if store.find("register", f"as_of={snapshot}") is None:
         raise PlanError(

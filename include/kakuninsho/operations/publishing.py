@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from kakuninsho.facts.schemas import KINDS
+from kakuninsho.facts.soundness import require_sound
 from kakuninsho.facts.store import FactStore
 from kakuninsho.operations.forecasting import draw_card_expiry
 from kakuninsho.runs import recorded
@@ -67,7 +68,7 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
     Raises:
         TransformError: a model or test fails; the copy that was published before stays.
     """
-    settings.store.initialise()
+    require_sound(settings.store)
     fingerprint = facts_fingerprint(settings.store, as_of)
     before = _published(settings)
     if not thorough and before.get("facts") == fingerprint:

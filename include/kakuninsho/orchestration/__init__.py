@@ -21,6 +21,7 @@ from kakuninsho.orchestration.dag import (
     sandbox_root,
     wave_param,
 )
+from kakuninsho.orchestration.deletion_tasks import delete_approved, deletion_approvals, expired_today
 from kakuninsho.orchestration.feed_tasks import Files, announce_alerts, check_refusals, judge_files, land_files
 from kakuninsho.orchestration.plan_tasks import check_wish, plan_tasks, stop_form, stop_wish
 from kakuninsho.orchestration.run import (
@@ -62,7 +63,10 @@ __all__ = [
     "days_to_play",
     "decide",
     "decision_form",
+    "delete_approved",
+    "deletion_approvals",
     "end_dry_run",
+    "expired_today",
     "explain_case",
     "explanation_form",
     "inbox_folder",

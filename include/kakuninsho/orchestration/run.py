@@ -111,6 +111,8 @@ def skip(reason: str) -> None:
 
 def decide(work: Callable[[], Any]) -> Any:
     """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
+    from kakuninsho.facts.chain import CorruptFactError
+    from kakuninsho.facts.signing import SigningKeyError
     from kakuninsho.feeds import FeedError
     from kakuninsho.gates import GateError
     from kakuninsho.messages import TwoLanguageError
@@ -126,6 +128,7 @@ def decide(work: Callable[[], Any]) -> Any:
     final = (
         AnswersRefusedError,
         ApprovalError,
+        CorruptFactError,
         FeedError,
         GateError,
         HostKeyError,
@@ -133,6 +136,7 @@ def decide(work: Callable[[], Any]) -> Any:
         PlanError,
         RegisterDropError,
         SeasonOpenError,
+        SigningKeyError,
         TransferConflictError,
         TransformError,
         TwoLanguageError,

@@ -64,9 +64,7 @@ def rebuild_lot(store: FactStore, lot_id: str, out_dir: Path) -> Rebuilt:
     if plan is None:
         raise RebuildError(f"lot {lot_id}: its plan is not among the facts")
     if not plan.table("envelopes").is_file():
-        raise RebuildError(
-            f"lot {lot_id}: the rows of {plan_id} were deleted on {plan.meta.get('deleted_on', 'a day')}"
-        )
+        raise RebuildError(f"lot {lot_id}: the rows of {plan_id} were deleted on {store.deleted_on(plan) or 'a day'}")
     kept = sealed.path / file_name
     made = write_lot(plan, lot_id, parse_file_name(file_name).campaign, out_dir)
     return Rebuilt(

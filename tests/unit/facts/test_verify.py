@@ -160,11 +160,24 @@ def test_a_damaged_head_is_named(store: FactStore) -> None:
 
 
 def test_a_landing_cut_off_before_its_name_is_gone_on_with(store: FactStore) -> None:
-    head = store.head()
-    write_head(store.root, Head(6, "a" * 64, KIND, "fact-6", head.sha256))
+    """As after kill -9 between the two: the head names the fact, whose folder is still a draft."""
+
+    def die(_source: object, _target: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.rename", die)
+        patch.setattr("shutil.rmtree", lambda *_arguments, **_more: None)
+        land(store, "fact-6")
     assert store.head().count == 5
     land(store, "fact-6")
     assert found(store) == []
+
+
+def test_a_newest_fact_that_was_removed_stops_every_landing(store: FactStore) -> None:
+    shutil.rmtree(store.root / KIND / "fact-5")
+    with pytest.raises(CorruptFactError, match="fact-5 is missing"):
+        land(store, "fact-6")
 
 
 def _land_many(data: Path, worker: int, barrier: Callable[[], None]) -> None:
@@ -192,7 +205,7 @@ def test_two_processes_land_one_chain(store: FactStore) -> None:
 
 def test_deleted_payload_is_known_and_other_loss_is_not(store: FactStore) -> None:
     facts = [store.get(KIND, "fact-1")]
-    assert store.delete_payloads(facts, received_on=DAY, approved="deletion-2025-05-15") == 1
+    store.delete_payloads([(facts[0], "refusals.parquet")], received_on=DAY, approved="deletion-2025-05-15")
     result = verify_facts(store)
     assert result.findings == []
     assert result.deleted == {f"{KIND}/fact-1": "2025-05-15"}
@@ -204,11 +217,12 @@ def test_deleted_payload_is_known_and_other_loss_is_not(store: FactStore) -> Non
 
 def test_a_deletion_cut_off_is_finished_the_next_time(store: FactStore, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = [store.get(KIND, "fact-1"), store.get(KIND, "fact-2")]
+    payload = [(fact, "refusals.parquet") for fact in facts]
     with monkeypatch.context() as patch:
         patch.setattr(FactStore, "_remove_deleted", lambda _self: None)
-        store.delete_payloads(facts, received_on=DAY, approved="deletion-2025-05-15")
+        store.delete_payloads(payload, received_on=DAY, approved="deletion-2025-05-15")
     assert facts[0].table("refusals").is_file()
-    store.delete_payloads(facts, received_on=DAY, approved="deletion-2025-05-15")
+    store.delete_payloads(payload, received_on=DAY, approved="deletion-2025-05-15")
     assert not facts[0].table("refusals").is_file()
     assert found(store) == []
 
