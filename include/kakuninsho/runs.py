@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import time
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from kakuninsho.derived import read_json, write_json
 
 
 @contextmanager
@@ -28,17 +29,15 @@ def recorded(data: Path, phase: str, as_of: date) -> Iterator[dict[str, Any]]:
     finally:
         record["seconds"] = round(time.monotonic() - started, 3)
         record["peak_rss_mb"] = peak_rss_mb()
-        folder = data / "runs"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{as_of.isoformat()}-{phase}-{time.time_ns()}-{os.getpid()}.json"
-        (folder / name).write_text(json.dumps(record, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+        write_json(data / "runs" / f"{as_of.isoformat()}-{phase}-{time.time_ns()}-{os.getpid()}.json", record)
 
 
 def records(data: Path) -> list[dict[str, Any]]:
-    """Every record of a data folder, in order of day, phase and time."""
+    """Every record of a data folder that can be read, in order of day, phase and time."""
     folder = data / "runs"
     paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    found = (read_json(path) for path in paths if not path.name.startswith("."))
+    return [record for record in found if isinstance(record, dict)]
 
 
 def peak_rss_mb() -> int:

@@ -5,7 +5,6 @@ Each function is safe to run again: what is frozen, approved or sent is found an
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from kakuninsho.campaign import add_business_days
+from kakuninsho.derived import write_json
 from kakuninsho.facts import gathered
 from kakuninsho.facts.soundness import require_sound
 from kakuninsho.facts.store import Fact
@@ -151,7 +151,7 @@ def judge(settings: Settings, wish: PlanRequest) -> list[str]:
     path = candidate_path(settings.store, wish.plan_id)
     warnings = _judge_draft(settings, wish, path)
     # Beside the draft, and gone with it when it is drafted again: `freeze` looks for it.
-    (path / JUDGED).write_text(json.dumps(warnings, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path / JUDGED, warnings)
     return warnings
 
 

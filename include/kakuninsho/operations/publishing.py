@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 from datetime import date
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from kakuninsho.derived import read_json, write_json
 from kakuninsho.facts.schemas import KINDS
 from kakuninsho.facts.soundness import require_sound
 from kakuninsho.facts.store import FactStore
@@ -89,16 +89,16 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
         "facts_but_drops": facts_fingerprint(settings.store, as_of, but_for_later_drops=True),
         "as_of": as_of.isoformat(),
     }
-    (settings.data / "published" / "published.json").write_text(json.dumps(mark) + "\n", encoding="utf-8")
+    write_json(settings.data / "published" / "published.json", mark)
+    head = settings.store.head()
+    log.info("head of the chain of facts: %d:%s", head.count, head.sha256)
     draw_card_expiry(settings)
     return True
 
 
 def _published(settings: Settings) -> dict[str, str]:
     """What the published copy was made of; empty before the first."""
-    path = settings.data / "published" / "published.json"
-    mark: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return mark
+    return dict(read_json(settings.data / "published" / "published.json") or {})
 
 
 def export(data: Path) -> int:

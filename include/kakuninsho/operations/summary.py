@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from kakuninsho.derived import write_whole
 from kakuninsho.runs import peak_rss_mb, records
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
@@ -74,7 +75,7 @@ def write_summary(settings: Settings) -> dict[str, Any]:
     """Write `<data>/summary.json` and return it."""
     summary = summarise(settings)
     path = settings.data / "summary.json"
-    path.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     return summary
 
 

@@ -31,6 +31,9 @@ def waiting_files(outbox: Path) -> list[ClearFile] | None:
     totals = outbox / TOTALS
     if not totals.is_file():
         return None
-    files = _FILES.validate_json(totals.read_bytes())
+    try:
+        files = _FILES.validate_json(totals.read_bytes())
+    except ValueError:
+        return None
     unharmed = all(file.path.is_file() and sha256_of(file.path) == file.sha256 for file in files)
     return files if unharmed else None

@@ -19,6 +19,9 @@ from kakuninsho.warehouse.context import Context, write_context
 
 log = logging.getLogger(__name__)
 
+# DuckDB's file header: a checksum of 8 bytes, then its mark; three blocks of 4 KiB come before any data.
+DUCKDB_MARK, DUCKDB_MARK_AT, DUCKDB_LEAST_BYTES = b"DUCK", 8, 3 * 4096
+
 
 class TransformError(RuntimeError):
     """A dbt node failed. Names the node, the number of failing rows and what to do; holds no row."""
@@ -61,6 +64,7 @@ def run_models(
         TransformError: a node failed.
     """
     write_context(store, campaign, context)
+    remove_unusable(store.data)
     if select:
         _ensure_staging(store.data)
     arguments = [command, *_option("--select", select)]
@@ -161,6 +165,20 @@ def _close() -> None:
 
     close: Callable[[], None] = DuckDBConnectionManager.close_all_connections
     close()
+
+
+def remove_unusable(data: Path) -> None:
+    """Remove a warehouse file that is none: it is derived, and dbt would try to open it for ever."""
+    path = data / "warehouse.duckdb"
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(DUCKDB_MARK) + DUCKDB_MARK_AT)
+    except FileNotFoundError:
+        return
+    if head[DUCKDB_MARK_AT:] != DUCKDB_MARK or path.stat().st_size < DUCKDB_LEAST_BYTES:
+        log.warning("warehouse.duckdb is no database of DuckDB: it is derived and built anew")
+        path.unlink()
+        path.with_suffix(".duckdb.wal").unlink(missing_ok=True)
 
 
 def _ensure_staging(data: Path) -> None:
