@@ -454,6 +454,63 @@ def _head(text: str) -> tuple[int, str]:
 @app.command(
     rich_help_panel=UPKEEP,
     help=t(
+        "事実をフォルダまたは S3 互換の保管先へ写す (差分のみ、両端で照合)。",
+        "Copy facts to a folder or an S3-compatible store: what is new only, verified at both ends.",
+    ),
+)
+def backup(
+    to: Annotated[str, typer.Option(metavar="URL", help=t("写し先 (s3://… またはフォルダ)", "s3://… or a folder"))],
+    data: Data = Path("var/season"),
+    lock_days: Annotated[
+        int | None,
+        typer.Option(
+            help=t("この日数は誰も消せない (オブジェクトロック)", "days in which nobody can remove it (object lock)")
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy facts to a store."""
+    from kakuninsho.facts.backup import backup
+
+    copied = backup(_settings(data).store, to, lock_days=lock_days)
+    _show_copied(copied, as_json=as_json)
+
+
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
+        "写しから事実を戻し、照合してから使う。空のデータフォルダにだけ戻せる。",
+        "Bring facts back from a backup, verified before they are used; into an empty data folder only.",
+    ),
+)
+def restore(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help=t("写しのある所", "where the backup is"))],
+    data: Data = Path("var/season"),
+    as_json: AsJson = False,
+) -> None:
+    """Bring facts back from a backup."""
+    from kakuninsho.facts.backup import restore
+
+    _show_copied(restore(_settings(data).store, source), as_json=as_json)
+
+
+def _show_copied(copied: Any, *, as_json: bool) -> None:
+    counts = {name: getattr(copied, name) for name in ("facts", "files", "bytes", "known", "head")}
+    if as_json:
+        as_lines(counts)
+        return
+    said = t(
+        f"事実 {copied.facts:,} 件、{copied.files:,} ファイル ({copied.bytes:,} バイト) を写しました。"
+        f"すでにあったもの {copied.known:,} 件。末尾 {copied.head}",
+        f"{copied.facts:,} facts, {copied.files:,} files ({copied.bytes:,} bytes) copied, "
+        f"{copied.known:,} were there; head {copied.head}",
+    )
+    console.print(said, highlight=False, soft_wrap=True)
+
+
+@app.command(
+    rich_help_panel=UPKEEP,
+    help=t(
         "以前の版の事実を連鎖に加えて署名する。加える前の状態は保証できない。",
         "Take facts of an earlier version into the chain and sign them; what they were before cannot be vouched for.",
     ),

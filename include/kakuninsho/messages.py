@@ -64,6 +64,7 @@ HEADLINES: dict[str, tuple[str, str]] = {
     "NothingPublishedError": ("まだ公開された写しがありません", "Nothing is published yet"),
     "OutsideError": ("代役の世界に問題があります", "The stand-in world refuses"),
     "ApprovalError": ("承認として数えられません", "The approval does not count"),
+    "BackupError": ("バックアップまたは復元ができません", "The backup or restore cannot go on"),
     "BenchError": ("計測できません", "Nothing is measured"),
     "CampaignError": ("年度の設定 (campaign) が正しくありません", "The campaign file does not hold together"),
     "ContractError": ("授受仕様に合いません", "Not as the contract has it"),
