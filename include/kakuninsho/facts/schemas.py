@@ -63,6 +63,8 @@ REGISTER: dict[str, Columns] = {
         "reason_code": "VARCHAR",
         # Packed key of the row's own table where its key columns can be read; never leaves the facts.
         "row_key": "BIGINT",
+        # Of members: true where any row of the key says true, false, or null where it cannot be read.
+        "protected_readable": "BOOLEAN",
     },
 }
 

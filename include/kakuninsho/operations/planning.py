@@ -21,6 +21,7 @@ from kakuninsho.facts.soundness import require_sound
 from kakuninsho.facts.store import Fact
 from kakuninsho.gates import load_suite, require, run_gate
 from kakuninsho.gates.lot_files import write_file_counts
+from kakuninsho.operations.last_look import require_free
 from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, is_backdated, land_nothing_to_do, refuse_backdated
@@ -279,11 +280,11 @@ def subject_of(settings: Settings, plan_id: str) -> Subject:
     return Subject(plan_id, subject_hash({file.name: file.sha256 for file in files}))
 
 
-def seal_plan(settings: Settings, plan_id: str, received_on: date) -> list[ClearFile]:
-    """Seal the files of an approved plan and keep the bytes as facts. Safe to run again: a file is sealed once.
+def approved_files(settings: Settings, plan_id: str) -> tuple[Subject, list[ClearFile]]:
+    """The files of an approved plan and what was approved: those of the outbox, else made again from the plan.
 
     Raises:
-        ApprovalError: no two people have approved exactly these files, or somebody has rejected the plan.
+        ApprovalError: no two people have approved exactly these files, or the plan is void.
     """
     files = waiting_files(settings.data / "outbox" / plan_id)
     if files is None:
@@ -291,20 +292,31 @@ def seal_plan(settings: Settings, plan_id: str, received_on: date) -> list[Clear
             "plan %s: the approved files are no longer in the outbox as they were; the plan gives them again", plan_id
         )
         files = clear_files(settings, plan_id)
-    require_approved(settings.store, Subject(plan_id, subject_hash({file.name: file.sha256 for file in files})))
+    subject = Subject(plan_id, subject_hash({file.name: file.sha256 for file in files}))
+    require_approved(settings.store, subject)
+    return subject, files
+
+
+def seal_plan(settings: Settings, plan_id: str, files: list[ClearFile], received_on: date) -> None:
+    """Seal the files of an approved plan and keep the bytes as facts. Safe to run again: a file is sealed once."""
     with recorded(settings.data, "seal", received_on) as record:
         seal_all(settings.store, files, load_keys(settings.keys), received_on=received_on, plan_id=plan_id)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
-    return files
 
 
 def send_plan(settings: Settings, plan_id: str, target: SftpTarget, received_on: date) -> dict[str, int]:
-    """Seal and send the files of an approved plan. Safe to run again: what is announced is not sent twice.
+    """Look a last time, seal and send the files of an approved plan. What is announced is not sent twice.
+
+    Where something of the plan has left before, it is gone on with: what the last look would stop is then pulled.
 
     Raises:
-        ApprovalError: no two people have approved exactly these files, or somebody has rejected the plan.
+        ApprovalError: no two people have approved exactly these files, or the plan is void.
+        LastLookError: somebody of the plan is protected now; nothing was sent and the plan is void.
     """
-    files = seal_plan(settings, plan_id, received_on)
+    subject, files = approved_files(settings, plan_id)
+    if not has_left(settings, plan_id):
+        require_free(settings, subject, received_on)
+    seal_plan(settings, plan_id, files, received_on)
     with recorded(settings.data, "send", received_on) as record:
         deliver_all(settings.store, files, target, received_on=received_on)
         for file in files:

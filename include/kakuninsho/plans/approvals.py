@@ -21,6 +21,7 @@ from kakuninsho.messages import TwoLanguageError
 
 PEOPLE_NEEDED = 2
 APPROVED, REJECTED = "approved", "rejected"
+LAST_LOOK = "last_look"  # in the place of a person, where the last look voided a plan
 HASH_DIGITS = 12  # of the subject's hash in the name of an answer
 Row = dict[str, Any]
 
@@ -57,7 +58,7 @@ def approvals_of(store: FactStore, name: str) -> list[Row]:
 
 def people_who_answered(store: FactStore) -> set[str]:
     """Everybody who has ever answered anything in this installation."""
-    return {_row(fact)["decided_by"] for fact in store.all("approvals")}
+    return {_row(fact)["decided_by"] for fact in store.all("approvals")} - {LAST_LOOK}
 
 
 def is_rejected(store: FactStore, name: str) -> bool:
@@ -154,6 +155,11 @@ def reject(store: FactStore, subject: Subject, *, decided_by: str, received_on: 
         "received_on": received_on,
     }
     return _land(store, f"{subject.name}--{REJECTED}", row, None) or row
+
+
+def void(store: FactStore, subject: Subject, *, received_on: date) -> Row:
+    """Void what was approved because of what landed since (rules: to the letter box); nobody has rejected it."""
+    return reject(store, subject, decided_by=LAST_LOOK, received_on=received_on)
 
 
 def require_approved(store: FactStore, subject: Subject) -> None:
