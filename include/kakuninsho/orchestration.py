@@ -300,6 +300,7 @@ def skip(reason: str) -> None:
 
 def decide(work: Callable[[], Any]) -> Any:
     """Run work whose refusals are final: a rule that says no is shown as the task's failure and not tried again."""
+    from kakuninsho.facts.store import ChangedFactError
     from kakuninsho.feeds import FeedError
     from kakuninsho.gates import GateError
     from kakuninsho.messages import TwoLanguageError
@@ -315,6 +316,7 @@ def decide(work: Callable[[], Any]) -> Any:
     final = (
         AnswersRefusedError,
         ApprovalError,
+        ChangedFactError,
         FeedError,
         GateError,
         HostKeyError,

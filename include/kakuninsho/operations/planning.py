@@ -17,16 +17,19 @@ import pyarrow.parquet as pq
 
 from kakuninsho.campaign import add_business_days
 from kakuninsho.facts import gathered
-from kakuninsho.facts.store import Fact
+from kakuninsho.facts.store import Fact, refuse_changed
 from kakuninsho.gates import load_suite, require, run_gate
+from kakuninsho.gates.file_bytes import Claimed
+from kakuninsho.gates.last_door import judge_files, judge_manifests
 from kakuninsho.gates.lot_files import write_file_counts
+from kakuninsho.gates.manifests import SealedFile
 from kakuninsho.plans.approvals import Answer, approvals_of, record_approvals, refuse_strangers, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, refuse_backdated
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
-from kakuninsho.printer.transfer import SftpTarget, deliver_all, land_stopped, seal_all
+from kakuninsho.printer.transfer import MANIFEST_SUFFIX, SEALED_SUFFIX, SftpTarget, deliver_all, land_stopped, seal_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, run_models
@@ -150,7 +153,12 @@ def freeze(settings: Settings, wish: PlanRequest) -> str:
 
 
 def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
-    """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name."""
+    """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name.
+
+    Raises:
+        ChangedFactError: the plan on disk is not the one that was frozen.
+        GateFailedError: the bytes, read back, do not say what the plan says.
+    """
     files = clear_files(settings, plan_id)
     outbox = settings.data / "outbox" / plan_id
     if any(file.lot_id for file in files):
@@ -158,8 +166,18 @@ def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
         lots = settings.store.get("plans", plan_id).table("lots")
         tables, reports = {"files": counts, "lots": lots}, _reports(settings, plan_id)
         require(run_gate("outbound/lot_file", tables, reports, campaign=settings.campaign))
+    _judge_bytes(settings, plan_id, files)
     note_files(files, outbox)
     return {file.name: file.sha256 for file in files}
+
+
+def _judge_bytes(settings: Settings, plan_id: str, files: Sequence[ClearFile]) -> None:
+    """The last door: every file is read back and each record judged against the plan, before anybody is asked."""
+    plan = settings.store.get("plans", plan_id)
+    claimed = [Claimed(file.path, file.lot_id, file.row_count, file.byte_count, file.sha256) for file in files]
+    with recorded(settings.data, "gate-bytes", date.fromisoformat(plan.meta["received_on"])) as record:
+        judge_files(settings.store, plan, settings.campaign.name, claimed, _reports(settings, plan_id))
+        record.update(files=len(files), bytes=sum(file.byte_count for file in files))
 
 
 def make_proofs(settings: Settings, plan_id: str) -> list[str]:
@@ -204,6 +222,11 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     """
     store, campaign = settings.store, settings.campaign
     plan = store.get("plans", plan_id)
+    refuse_changed(plan)
+    if pq.read_metadata(plan.table("follow_ups")).num_rows:
+        # What came back is printed as the plans before said.
+        for earlier in store.all("plans"):
+            refuse_changed(earlier, "envelopes", "certificates")
     outbox = settings.data / "outbox" / plan_id
     shutil.rmtree(outbox, ignore_errors=True)
     outbox.mkdir(parents=True, mode=0o700)
@@ -265,7 +288,18 @@ def seal_plan(settings: Settings, plan_id: str, subject: str, received_on: date)
     with recorded(settings.data, "seal", received_on) as record:
         seal_all(settings.store, files, load_keys(settings.keys), received_on=received_on, plan_id=plan_id)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
+    _judge_manifests(settings, plan_id, files)
     return files
+
+
+def _judge_manifests(settings: Settings, plan_id: str, files: Sequence[ClearFile]) -> None:
+    """Every manifest is read back and judged against its file's own bytes, before one is uploaded."""
+    kept = [(file.name, settings.store.get("transfers", f"{file.name}--sealed").path) for file in files]
+    sealed = [
+        SealedFile(name, path / name, path / f"{name}{SEALED_SUFFIX}", path / f"{name}{MANIFEST_SUFFIX}")
+        for name, path in kept
+    ]
+    judge_manifests(settings.store, settings.store.get("plans", plan_id), sealed, _reports(settings, plan_id))
 
 
 def send_plan(settings: Settings, plan_id: str, subject: str, target: SftpTarget, received_on: date) -> dict[str, int]:
