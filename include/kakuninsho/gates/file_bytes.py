@@ -14,11 +14,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,7 +28,7 @@ from kakuninsho.campaign import load_branches
 from kakuninsho.facts.schemas import Columns
 from kakuninsho.facts.store import ARROW_TYPES, Fact
 from kakuninsho.gates.file_orders import OrderFile
-from kakuninsho.gates.file_plan import KEYS, LOT_RECORDS, ORDER_RECORDS, fields_of, planned_lots
+from kakuninsho.gates.file_plan import KEYS, LOT_RECORDS, ORDER_RECORDS, fields_of, make_planned_lots
 from kakuninsho.warehouse.connection import memory
 
 # One row per file that must be there or is there.
@@ -64,7 +66,7 @@ READ_FIELDS: Columns = {
 }
 UNKNOWN = "unknown"
 WIDTH = max(len(fields_of(record)) for record in (*LOT_RECORDS, *ORDER_RECORDS)) + 1  # one more: fields over
-GROUP_BYTES = 24_000_000  # files read together: a pass over many small lots, or over one large
+GROUP_BYTES = 48_000_000  # files read together: a pass over many small lots, or over two large ones
 BYTES_WORTH_A_PROCESS = 60_000_000
 BLOCK = 1 << 20
 _ROW = dict[str, Any]
@@ -274,14 +276,29 @@ def _text_of(raw: bytes, encoding: str) -> bytes | None:
     return text.encode("utf-8")
 
 
+@lru_cache(maxsize=1)
+def _places() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """By code point: bytes that a character takes in CP932, and whether it has a form that begins with ED or EE."""
+    widths = np.full(0x10000, 2, dtype=np.uint8)
+    widths[:0x80] = 1
+    widths[0xFF61:0xFFA0] = 1  # half-width kana
+    has_nec_form = np.zeros(0x10000, dtype=np.bool_)
+    for raw in (bytes((lead, trail)) for lead in (0xED, 0xEE) for trail in range(0x40, 0xFD)):
+        character = raw.decode("cp932", errors="ignore")
+        if len(character) == 1:
+            has_nec_form[ord(character)] = True
+    return widths, has_nec_form
+
+
 def _has_nec_form(text: str, raw: bytes) -> bool:
     """Whether a character begins with the byte ED or EE: those bytes may also end one, so places are counted."""
     points = np.frombuffer(text.encode("utf-16-le"), dtype="<u2")
-    # One byte each: ASCII and the half-width kana; all else of CP932 takes two.
-    single = (points < 0x80) | ((points >= 0xFF61) & (points <= 0xFF9F))
-    starts = np.zeros(len(points), dtype=np.int64)
-    np.cumsum(np.where(single[:-1], 1, 2), out=starts[1:])
-    leads = np.frombuffer(raw, dtype=np.uint8)[starts[~single]]
+    widths, has_nec_form = _places()
+    found = np.flatnonzero(has_nec_form[points])
+    if not len(found):
+        return False
+    ends = np.cumsum(widths[points], dtype=np.int32)
+    leads = np.frombuffer(raw, dtype=np.uint8)[ends[found] - 2]
     return bool(((leads == 0xED) | (leads == 0xEE)).any())
 
 
@@ -399,8 +416,7 @@ def _make_planned(connection: duckdb.DuckDBPyConnection, plan: Fact, group: Sequ
     lots = [(index, item.lot_id) for index, item in enumerate(group) if item.lot_id and not item.order]
     if lots:
         branches = [(int(item.prefecture_code), item.insurer_number, item.branch_name) for item in load_branches()]
-        for statement in planned_lots(plan, lots, branches):
-            connection.execute(statement)
+        make_planned_lots(connection, plan, lots, branches)
     for record in _kinds(group) & set(ORDER_RECORDS):
         names = [item["name"] for item in fields_of(record)]
         places = [names.index(name) for name in KEYS[record]]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import duckdb
+
 from kakuninsho.facts.store import Fact
 from kakuninsho.printer.layout import contract, record_fields, table_fields
 
@@ -56,19 +58,23 @@ def fields_of(record: str) -> list[dict[str, Any]]:
     return record_fields(record) if record in LOT_RECORDS else table_fields(record)
 
 
-def planned_lots(
-    plan: Fact, lots: Sequence[tuple[int, str]], branches: Sequence[tuple[int, str, str]]
-) -> Iterator[str]:
-    """Statements that make `planned_h` to `planned_t` for some lots of a plan.
+def make_planned_lots(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Fact,
+    lots: Sequence[tuple[int, str]],
+    branches: Sequence[tuple[int, str, str]],
+) -> None:
+    """Make `planned_h` to `planned_t` for some lots of a plan.
 
     `lots`: the number of the file and the lot. `branches`: prefecture, insurer number and name of the branch.
     """
     insurer = contract()["parties"]["insurer"]["ja"]
-    listed = ", ".join(f"'{lot_id}'" for _, lot_id in lots)
+    names = [lot_id for _, lot_id in lots]
+    listed = ", ".join(f"'{lot_id}'" for lot_id in names)
     files = ", ".join(f"({file}, '{lot_id}')" for file, lot_id in lots)
     rows = ", ".join(f"({code}, '{number}', '{name}')" for code, number, name in branches)
-    yield _MACROS
-    yield f"""
+    connection.execute(_MACROS)
+    connection.execute(f"""
         create temp table lots as
         select files.file, lots.*, branches.insurer_number, branches.branch_name,
             '{insurer} ' || branch_name as insurer_name
@@ -79,7 +85,7 @@ def planned_lots(
         create temp table pieces as
         select files.file, envelopes.* from read_parquet('{plan.table("envelopes")}') as envelopes
         join (values {files}) as files (file, lot_id) using (lot_id)
-        where lot_id in ({listed});
+        where lot_id in ({listed}) and lot_id between '{min(names)}' and '{max(names)}';
 
         -- What a sample weighs and costs is what the lot has above its pieces, shared among its samples.
         create temp table samples as
@@ -89,10 +95,15 @@ def planned_lots(
         from read_parquet('{plan.table("seed_pieces")}') as seeds
         join lots using (lot_id)
         left join (select file, sum(weight_g) as weight_g, sum(postage_yen) as postage_yen from pieces group by file)
-            as sums using (file)"""
-    yield from _returned(plan)
-    yield _mail(plan)
-    yield from _records()
+            as sums using (file)""")
+    for statement in _returned(plan):
+        connection.execute(statement)
+    # Numbers of one lot lie side by side in the plan: bounds written out let the rest of a national file be skipped.
+    bounds = connection.execute("select coalesce(min(envelope_id), ''), coalesce(max(envelope_id), '') from pieces")
+    first, last = bounds.fetchall()[0]
+    connection.execute(_mail(plan, first, last, listed))
+    for statement in _records():
+        connection.execute(statement)
 
 
 def _returned(plan: Fact) -> Iterator[str]:
@@ -133,7 +144,7 @@ def _returned(plan: Fact) -> Iterator[str]:
             on first.envelope_id = first_numbers.first_number and first.slot = followed.slot"""
 
 
-def _mail(plan: Fact) -> str:
+def _mail(plan: Fact, first: str, last: str, lot_ids: str) -> str:
     postal_code, address, building = _SAMPLE_PLACE
     return f"""
         create temp table mail as
@@ -160,8 +171,7 @@ def _mail(plan: Fact) -> str:
             cards.name_kana, cards.sex, cards.birth_date, cards.qualified_on, cards.issued_on, cards.valid_until
         from read_parquet('{plan.table("certificates")}') as cards
         join mail as own on own.envelope_id = cards.envelope_id
-        where cards.envelope_id >= (select min(envelope_id) from pieces)
-            and cards.envelope_id <= (select max(envelope_id) from pieces)
+        where cards.envelope_id between '{first}' and '{last}'
         union all
         select file, bundle_id, position_in_lot, envelope_id, slot, member_key, name, name_kana, sex, birth_date,
             qualified_on, issued_on, valid_until
@@ -170,7 +180,8 @@ def _mail(plan: Fact) -> str:
         create temp table listed as
         select pieces.file, pieces.position_in_lot, list_id, member_key, name,
             row_number() over (partition by list_id order by member_key) as line
-        from read_parquet('{plan.table("list_lines")}') as told join pieces on pieces.envelope_id = told.list_id"""
+        from read_parquet('{plan.table("list_lines")}') as told join pieces on pieces.envelope_id = told.list_id
+        where told.lot_id in ({lot_ids})"""
 
 
 def _records() -> Iterator[str]:
