@@ -105,6 +105,28 @@ def draft(settings: Settings, wish: PlanRequest) -> dict[str, Any]:
     return dict(drafted.totals)
 
 
+def nothing_to_do(settings: Settings, wish: PlanRequest) -> str | None:
+    """Why a plan that was just drafted is neither frozen nor shown to anybody; None when there is something to do.
+
+    The draft is made from the models, so they alone say which lots are open, released or undone (int_lots).
+    """
+    if wish.kind not in _NOTHING or settings.store.find("plans", wish.plan_id) is not None:
+        return None
+    path = candidate_path(settings.store, wish.plan_id)
+    reason, tables = _NOTHING[wish.kind]
+    if wish.kind == "request":
+        return None if Draft.read(path).totals["row_count"] else reason
+    return None if any(pq.read_metadata(path / f"{table}.parquet").num_rows for table in tables) else reason
+
+
+# What a plan of each kind would do something to, and the words when there is none.
+_NOTHING = {
+    "release": ("この差出日に差し出すロットはありません (no lot to release)", ("lots", "release_lots", "pulls")),
+    "resend": ("作り直して送るロットはありません (no lot to send again)", ("lots", "replaced_lots")),
+    "request": ("申請も対象者もありません (nothing to issue or to refuse)", ()),
+}
+
+
 def judge(settings: Settings, wish: PlanRequest) -> list[str]:
     """Let the gate judge the draft. Returns warnings for the approvers.
 
