@@ -405,9 +405,9 @@ def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
     """Let the gate judge the draft."""
     from kakuninsho.operations import planning
 
-    if drafted["wish"]["kind"] == "request" and not drafted["totals"]["row_count"]:
-        skip("申請も対象者もありません (nothing to issue or to refuse)")
     wish = _wish(drafted["wish"])
+    if reason := planning.nothing_to_do(settings(), wish):
+        skip(reason)
     warnings = decide(lambda: planning.judge(settings(), wish))
     for warning in warnings:
         log.warning("%s", warning)
