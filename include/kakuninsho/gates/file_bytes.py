@@ -109,7 +109,8 @@ class Reading:
         told = [f"{row['file_name']}: {row['record']}.{row['field']} {row['differing']}" for row in self.fields]
         found = [text for text, row in zip(told, self.fields, strict=True) if row["differing"]]
         for row in self.records:
-            counts = ("missing", "over", "twice", "out_of_order", "extra_fields")
+            counts = ["missing", "over", "twice", "out_of_order", "extra_fields"]
+            counts += ["found"] if row["record"] == UNKNOWN else []
             found += [f"{row['file_name']}: {row['record']} {count} {row[count]}" for count in counts if row[count]]
         found += [f"{row['file_name']}: unreadable" for row in self.files if row["is_there"] and not row["is_readable"]]
         return found
@@ -385,9 +386,9 @@ def _read_found(
     for index, (item, text) in enumerate(zip(group, decoded, strict=True)):
         ends += text.lines
         names += f" when line <= {ends} then {index}"
-        kinds += f" when line <= {ends} then '{item.order.kind}'" if item.order else ""
+        kinds += f" when line <= {ends} then '{item.order.kind}'" if item.order else f" when line <= {ends} then c0"
     keys = " ".join(f"when '{kind}' then {_key(kind)}" for kind in sorted(_kinds(group)))
-    kind = f"case {kinds} else c0 end" if kinds else "c0"
+    kind = f"case{kinds} end"
     try:
         connection.execute(
             f"""create temp table found as

@@ -21,7 +21,7 @@ from kakuninsho.plans.control_numbers import control_number
 from kakuninsho.printer import samples
 from kakuninsho.printer.charset import encode_cp932
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
-from kakuninsho.printer.samples import CAMPAIGN, HOME_LOT, POSTED
+from kakuninsho.printer.samples import CAMPAIGN, HOME_LOT, PEOPLE, POSTED
 
 Rows = list[list[str]]
 FIELDS = [(record, field["name"]) for record in (*LOT_RECORDS, *ORDER_RECORDS) for field in fields_of(record)]
@@ -66,6 +66,33 @@ class Door:
         }
         self.work = folder / "work"
         self.bytes = {file.path: file.path.read_bytes() for files in self.files.values() for file in files}
+
+    def together(self) -> tuple[Fact, list[ClearFile]]:
+        """A release with a supplementary lot: a lot and two orders in one plan, read in one pass."""
+        lot_id = "fy2025-S-18-20251003-01"
+        piece = {"household_key": samples.HOUSEHOLD_7, "position": 1, "envelopes_in_household": 1}
+        piece |= {"certificate_count": 1, "weight_g": 28.2, "postage_yen": 320, "addressee_name": "山﨑 次郎"}
+        piece |= {"postal_code": "9100002", "address": "福井県福井市町屋2丁目3"}
+        number = control_number(63)
+        person = dict(
+            zip(("member_key", "name", "name_kana", "sex", "birth_date", "qualified_on"), PEOPLE[2], strict=True)
+        )
+        card = {"certificate_id": f"{number}-1", "envelope_id": number, "slot": 1, "issued_on": POSTED}
+        totals = {"envelope_count": 1, "certificate_count": 1, "weight_g": 84.6, "postage_yen": 960}
+        tables = {
+            "plan": [{"plan_kind": "release", "posting_date": POSTED}],
+            "lots": [samples.lot_row(lot_id, "supplementary", POSTED, 61, totals)],
+            "envelopes": [samples.piece_row(lot_id, "supplementary", 63, 3, **piece)],
+            "certificates": [person | card | {"valid_until": date(2026, 2, 28)}],
+            "seed_pieces": samples.seed_rows(lot_id, 61),
+            "release_lots": [{"lot_id": HOME_LOT, "posting_date": POSTED, "is_released": True}],
+        }
+        plan = samples.land_plan(self.store, "release-2025-10-03-2", date(2025, 10, 2), tables)
+        out = self.work / "together"
+        lots = write_lots(plan, [lot_id], CAMPAIGN, out)
+        pulls = write_pull_list(plan, POSTED, CAMPAIGN, out)
+        hashes = {HOME_LOT: self.files["home"][0].sha256, lot_id: lots[0].sha256}
+        return plan, [*lots, pulls, write_release_order(POSTED, hashes, CAMPAIGN, out, pull_lists=(pulls,))]
 
     def _release(self) -> Fact:
         pulls = [
@@ -260,6 +287,29 @@ def test_bytes_that_are_not_as_the_contract_writes_them_are_unreadable(door: Doo
 def test_a_field_too_many_is_found(door: Door) -> None:
     change(door.files["home"][0], lambda rows: rows[2].append("x"))
     assert found(door.read("home")) == {"C extra_fields": 1}
+
+
+def test_lots_and_orders_of_one_plan_are_read_together(door: Door) -> None:
+    plan, files = door.together()
+    own = {file.lot_id: file.sha256 for file in files if file.lot_id}
+    reading = read_files(plan, claims(files), order_files(door.store, plan, CAMPAIGN, own), door.work)
+    assert found(reading) == {}
+    assert {row["record"]: (row["planned"], row["found"]) for row in reading.records} == {
+        "H": (1, 1),
+        "E": (3, 3),
+        "C": (3, 3),
+        "T": (1, 1),
+        "pull_list": (1, 1),  # its header line
+        "release_order": (3, 3),
+    }
+    assert all(row["row_count"] == row["claimed_row_count"] for row in reading.files)
+
+
+def test_a_record_of_no_known_kind_is_found(door: Door) -> None:
+    change(door.files["home"][0], lambda rows: [*rows[:-1], ["X", *rows[-2][1:]], rows[-1]])
+    reading = door.read("home")
+    assert found(reading) == {"unknown over": 1}
+    assert f"{door.files['home'][0].name}: unknown found 1" in reading.broken()
 
 
 def test_lots_read_together_and_spread_give_the_same(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
