@@ -407,6 +407,8 @@ def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
 
     wish = _wish(drafted["wish"])
     if reason := planning.nothing_to_do(settings(), wish):
+        if is_dry_run():
+            _preview(wish, drafted["totals"], [reason])
         skip(reason)
     warnings = decide(lambda: planning.judge(settings(), wish))
     for warning in warnings:

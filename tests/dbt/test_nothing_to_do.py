@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from mailing_facts import HANDED_OFF, SNAPSHOT, Envelope, Lot, MailingFacts, address, household, person
 
-from kakuninsho.operations import planning, waves
+from kakuninsho.operations import planning, previews, waves
 from kakuninsho.plans.approvals import Answer
-from kakuninsho.plans.draft import PlanRequest, StopWish
+from kakuninsho.plans.draft import Draft, PlanRequest, StopWish, candidate_path
 from kakuninsho.printer.transfer import land_stopped
 from kakuninsho.settings import Settings
 
@@ -22,7 +22,12 @@ def nothing(settings: Settings, wish: PlanRequest) -> str | None:
     """Draft a wish, as its tasks do, and ask whether there is anything to do."""
     wish = planning.check(settings, wish)
     planning.draft(settings, wish)
-    return planning.nothing_to_do(settings, wish)
+    reason = planning.nothing_to_do(settings, wish)
+    if reason:  # a dry run shows it
+        totals = Draft.read(candidate_path(settings.store, wish.plan_id)).totals
+        report = previews.of_plan(settings, wish, totals, [reason], branch=None, before={})
+        assert reason in previews.write(settings, report).with_suffix(".md").read_text(encoding="utf-8")
+    return reason
 
 
 @pytest.fixture
