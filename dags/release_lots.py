@@ -11,7 +11,7 @@
 
 ### 困ったとき (triage)
 
-- その日に差し出すロットがない: 自動で終わる (skipped)。
+- その日に差し出すロットがない: 作成の後、`judge_plan` から先が自動で終わる (skipped)。確定も承認もしない。
 - 警告「加入者データが 7 日より古い」: 最新の配信を確認してから承認する。
 - 支部が停止中 (返戻率超過): そのロットは除かれる。再開の判断 (`resume`) を記録すると次回に含まれる。
 - 承認を却下した: 計画は無効になり番号は使われない。原因を直して DAG を再実行する。
@@ -35,7 +35,6 @@ from kakuninsho.orchestration import (
     plan_tasks,
     posting_date_param,
     settings,
-    skip,
 )
 
 
@@ -55,10 +54,8 @@ def release_lots() -> None:
         from kakuninsho.operations.waves import release_wish
 
         posting = chosen("posting_date")
-        wish = decide(lambda: release_wish(settings(), as_of(), date.fromisoformat(posting) if posting else None))
-        if wish is None:
-            skip("この差出日のロットはありません (no lot of this posting date)")
-        return check_wish(wish)
+        day = date.fromisoformat(posting) if posting else None
+        return check_wish(decide(lambda: release_wish(settings(), as_of(), day)))
 
     plan_tasks(check(), what="差出し")
 

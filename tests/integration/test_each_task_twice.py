@@ -114,9 +114,7 @@ def play(season: Twice) -> Twice:
         reach(date(2025, 5, 19), first=date(2025, 5, 16))
         season.plan(PlanRequest("employer_list", LISTED, run_on=LISTED), target)
         reach(RELEASED, first=LISTED)
-        release = waves.release_wish(season.settings, RELEASED)
-        assert release is not None
-        season.plan(release, target)
+        season.plan(waves.release_wish(season.settings, RELEASED), target)
         season.plan(PlanRequest("stop", RELEASED, stop=StopWish("hold", "disaster", prefecture=2)), target)
         reach(REPORTED, first=POSTED)
         reach(date(2025, 8, 29), first=date(2025, 8, 11))

@@ -116,6 +116,12 @@ class Season:
         planning.send_plan(self.settings, plan_id, target, wish.as_of)
         return plan_id
 
+    def nothing_to_do(self, wish: PlanRequest) -> str | None:
+        """Draft a wish, as its tasks do, and ask whether there is anything to do."""
+        wish = planning.check(self.settings, wish)
+        planning.draft(self.settings, wish)
+        return planning.nothing_to_do(self.settings, wish)
+
     def take_in(self, day: date, target: SftpTarget) -> None:
         files = answers.fetch(self.settings, target, day)
         if files:
@@ -152,17 +158,13 @@ def play(season: Season) -> Season:
         control.advance(season.outside, ANSWERED)
         season.take_in(ANSWERED, target)
         season.publish(ANSWERED)
-        again = waves.resend_wish(season.settings, SENT_AGAIN)
-        assert again is not None
-        season.plan(again, target)
+        season.plan(waves.hand_off_wish(season.settings, SENT_AGAIN), target)
         control.advance(season.outside, date(2025, 5, 26))
         season.take_in(date(2025, 5, 26), target)
-        assert waves.resend_wish(season.settings, date(2025, 5, 26)) is None
+        assert season.nothing_to_do(waves.hand_off_wish(season.settings, date(2025, 5, 26)))
         season.facts.register(date(2025, 7, 30), leavers, kind="delta")
         control.advance(season.outside, RELEASED)
-        wish = waves.release_wish(season.settings, RELEASED)
-        assert wish is not None
-        season.plan(wish, target)
+        season.plan(waves.release_wish(season.settings, RELEASED), target)
         day = POSTED
         while day <= SETTLED:
             if is_business_day(day):

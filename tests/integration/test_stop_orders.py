@@ -75,9 +75,7 @@ def play(season: Season) -> Season:
         season.plan(stop(date(2025, 5, 20), "hold", BEFORE_RELEASE), target)
         season.facts.register(date(2025, 7, 30), [person(leaver, lost_on=POSTED)], kind="delta")
         until(date(2025, 7, 31), first=date(2025, 7, 30))
-        release = waves.release_wish(season.settings, date(2025, 7, 31))
-        assert release is not None
-        season.plan(release, target)
+        season.plan(waves.release_wish(season.settings, date(2025, 7, 31)), target)
         season.plan(stop(date(2025, 7, 31), "hold", BEFORE_POSTING), target)
         control.advance(season.outside, POSTED)
         control.advance(season.outside, date(2025, 8, 4))
@@ -92,15 +90,13 @@ def play(season: Season) -> Season:
         with pytest.raises(PlanError, match=r"resume would have no effect \(no lot fits\)"):
             season.plan(stop(date(2025, 8, 6), "resume", 47), target)
         season.publish(date(2025, 8, 6))
-        again = waves.resend_wish(season.settings, date(2025, 8, 6))
-        assert again is not None
+        again = waves.hand_off_wish(season.settings, date(2025, 8, 6))
+        assert again.kind == "resend"
         season.plan(again, target)
-        assert waves.resend_wish(season.settings, date(2025, 8, 6)) == again
-        assert waves.resend_wish(season.settings, date(2025, 8, 7)) is None
+        assert waves.hand_off_wish(season.settings, date(2025, 8, 6)) == again
+        assert season.nothing_to_do(waves.hand_off_wish(season.settings, date(2025, 8, 7)))
         until(date(2025, 8, 7), first=date(2025, 8, 7))
-        release = waves.release_wish(season.settings, date(2025, 8, 7))
-        assert release is not None
-        season.plan(release, target)
+        season.plan(waves.release_wish(season.settings, date(2025, 8, 7)), target)
         until(SETTLED, first=LATER)
         season.publish(SETTLED)
     return season

@@ -5,8 +5,10 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, replace
 from datetime import date
@@ -34,6 +36,7 @@ from kakuninsho.printer.transfer import (
 )
 
 DAY = date(2025, 5, 15)
+PLENTY = 1_000_000_000
 
 
 @pytest.fixture
@@ -62,9 +65,11 @@ def assert_delivered_once(store, printer, files):
         kept = store.get("transfers", f"{file.name}--sealed").path
         for suffix in (".pgp", ".manifest.json.pgp"):
             assert sha256_of(printer.inbox / f"{file.name}{suffix}") == sha256_of(kept / f"{file.name}{suffix}")
-        opened = open_sealed(printer.inbox / f"{file.name}.pgp", printer.root / file.name, printer.own)
+        opened = open_sealed(printer.inbox / f"{file.name}.pgp", printer.root / file.name, printer.own, limit=PLENTY)
         assert sha256_of(opened) == file.sha256
-        manifest = open_sealed(printer.inbox / f"{file.name}.manifest.json.pgp", printer.root / "m", printer.own)
+        manifest = open_sealed(
+            printer.inbox / f"{file.name}.manifest.json.pgp", printer.root / "m", printer.own, limit=PLENTY
+        )
         content = json.loads(manifest.read_text(encoding="utf-8"))
         assert content["sha256_clear"] == file.sha256
         assert content["sha256_sealed"] == sha256_of(printer.inbox / f"{file.name}.pgp")
@@ -352,7 +357,7 @@ def test_manifest_without_file_is_refused(printer, tmp_path):
         ({"sha256_sealed": "0" * 64}, "sealed file"),
         ({"byte_count_sealed": 1}, "sealed file"),
         ({"sha256_clear": "0" * 64}, "size or SHA-256"),
-        ({"byte_count_clear": 1}, "size or SHA-256"),
+        ({"byte_count_clear": 1}, "more than 1 bytes"),
         ({"row_count": 3}, "row_count"),
         ({"file_name": PIECE}, "file_name"),
         ({"file_kind": "piece_report"}, "file_kind"),
@@ -411,10 +416,10 @@ def test_damaged_and_foreign_files_do_not_open_and_leave_nothing_behind(printer,
     raw[-100] ^= 1
     sealed.write_bytes(raw)
     with pytest.raises(SealError):
-        open_sealed(sealed, tmp_path / "opened", printer.insurer)
+        open_sealed(sealed, tmp_path / "opened", printer.insurer, limit=PLENTY)
     to_other = seal(clear, tmp_path / "to_other", printer.insurer)
     with pytest.raises(SealError):
-        open_sealed(to_other, tmp_path / "opened", printer.insurer)
+        open_sealed(to_other, tmp_path / "opened", printer.insurer, limit=PLENTY)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["clear", "sealed", "to_other"]
 
 
@@ -424,5 +429,77 @@ def test_encrypted_but_unsigned_is_refused(printer, tmp_path):
     raw = encrypt(recipients=[printer.own.other], bytes=b"hello")
     (tmp_path / "unsigned").write_bytes(raw)
     with pytest.raises(SignatureError):
-        open_sealed(tmp_path / "unsigned", tmp_path / "opened", printer.insurer)
+        open_sealed(tmp_path / "unsigned", tmp_path / "opened", printer.insurer, limit=PLENTY)
     assert not (tmp_path / "opened").exists()
+
+
+def test_a_small_message_that_holds_a_large_file_is_given_up_at_its_limit(printer, tmp_path):
+    clear = tmp_path / "clear"
+    clear.write_bytes(bytes(50_000_000))
+    sealed = seal(clear, tmp_path / "sealed", printer.own)
+    with pytest.raises(SealError, match="more than 1000 bytes"):
+        open_sealed(sealed, tmp_path / "opened", printer.insurer, limit=1000)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["clear", "sealed"]
+    assert open_sealed(sealed, tmp_path / "opened", printer.insurer, limit=50_000_000).stat().st_size == 50_000_000
+
+
+def test_an_unsigned_bomb_among_the_answers_is_refused_before_it_is_written(printer, tmp_path):
+    from pysequoia import encrypt
+
+    name = "pv1_fy2025_ack_20250516_009_2.csv"
+    bomb = encrypt(recipients=[printer.own.other], bytes=bytes(30_000_000))
+    for suffix in (".pgp", ".manifest.json.pgp"):
+        (printer.outbox / f"{name}{suffix}").write_bytes(bomb)
+    refusals = fetch(printer, tmp_path).refusals
+    assert [refusal.name for refusal in refusals] == [name]
+    left = [path for path in (tmp_path / "inbox").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in left) < 1_000_000
+
+
+def test_a_server_that_falls_silent_after_the_login_is_given_up(printer, store, tmp_path, monkeypatch):
+    """Half open: the connection stands, and nothing comes any more. The task ends and is tried again later."""
+    monkeypatch.setattr(transfer, "KEEP_ALIVE_SECONDS", 1)
+    monkeypatch.setattr(transfer, "KEEP_ALIVE_TRIES", 2)
+    with silent_after(printer.target.port, client_bytes=50_000) as port:
+        started = time.monotonic()
+        with pytest.raises(TransferError):
+            send_all(
+                store, [clear_file(tmp_path / "clear")], replace(printer.target, port=port), printer.insurer,
+                received_on=DAY, plan_id="home-2025-04-30",
+            )  # fmt: skip
+        assert time.monotonic() - started < 60
+    deliver(store, printer, clear_file(tmp_path / "clear"))
+
+
+@contextlib.contextmanager
+def silent_after(port, *, client_bytes):
+    """A proxy that takes so many bytes of the client, keeps the connection open and then passes nothing on."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    silent = threading.Event()
+    sockets = []
+
+    def pump(source, target, *, counts):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while block := source.recv(4096):
+                passed += len(block)
+                if counts and passed > client_bytes:
+                    silent.set()
+                if not silent.is_set():
+                    target.sendall(block)
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", port))
+                sockets.extend((client, server))
+                threading.Thread(target=pump, args=(client, server), kwargs={"counts": True}, daemon=True).start()
+                threading.Thread(target=pump, args=(server, client), kwargs={"counts": False}, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        for one in (listener, *sockets):
+            one.close()

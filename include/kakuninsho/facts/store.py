@@ -325,3 +325,28 @@ def _private_folder(folder: Path, *, below: Path) -> None:
     for part in reversed([folder, *folder.parents]):
         if below in part.parents and not part.is_dir():
             part.mkdir(mode=0o700, exist_ok=True)
+
+
+def refuse_changed(fact: Fact, *tables: str) -> None:
+    """Refuse a fact whose bytes on disk are not those that landed: asked before anything is made from it.
+
+    `tables` narrows it to some tables, where they are still there (retention may have deleted them).
+
+    Raises:
+        CorruptFactError: names the file that has changed, is missing or was added.
+    """
+    landed: dict[str, str] = fact.meta["sha256"]
+    there = {str(path.relative_to(fact.path)): path for path in sorted(fact.path.rglob("*")) if path.is_file()}
+    there = {name: path for name, path in there.items() if name not in {FACT, SIGNATURE}}
+    if tables:
+        names = {f"{table}.parquet" for table in tables} & set(there)
+        landed = {name: digest for name, digest in landed.items() if name in names}
+        there = {name: path for name, path in there.items() if name in names}
+    wrong = [f"{name} has changed" for name, path in there.items() if landed.get(name) not in {None, sha256_of(path)}]
+    wrong += [f"{name} is missing" for name in sorted(set(landed) - set(there))]
+    wrong += [f"{name} was not landed with it" for name in sorted(set(there) - set(landed))]
+    if wrong:
+        raise CorruptFactError(
+            f"fact {fact.kind}/{fact.name}: {'; '.join(wrong)} since it landed (fact.json, sha256). Facts are never "
+            "changed: nothing was made from it. Restore the file from the backup, and find out who changed it"
+        )

@@ -473,7 +473,7 @@ def _events(
     settings: Settings, key: MemberKey, marts: dict[str, list[Row]], facts: dict[str, list[Row]], decisions: list[Row]
 ) -> list[Row]:
     """Everything that happened, by day, each with the file that tells of it."""
-    found = [*_register_events(settings, key)]
+    found = [*_register_events(settings, key), *_conflicts(marts["pieces"])]
 
     def add(on: date | None, what: str, about: str | None, source: str) -> None:
         found.append({"on": on, "what": what, "about": about, "source": source})
@@ -510,6 +510,25 @@ def _events(
         words = t("本人が返した", "sent back by the member")
         add(row["returned_on"], words, row["certificate_id"], row["source_file"])
     return sorted(found, key=lambda row: row["on"] or date.max)
+
+
+def _conflicts(events: list[Row]) -> Iterable[Row]:
+    """Pieces whose reports contradict each other: each report is shown as it came, and that they do."""
+    for envelope_id in sorted({row["envelope_id"] for row in events}):
+        own = [row for row in events if row["envelope_id"] == envelope_id]
+        days = {kind: [row["occurred_on"] for row in own if row["event_type"] == kind] for kind in EVENTS}
+        posted, returned = days["posted"], days["returned"]
+        told_of: dict[told.Text, bool] = {
+            ("投函の報告が食い違う (二重発送か報告の誤り)", "reported posted twice"): own[0]["is_posted_twice"],
+            ("投函より前の日付で戻っている", "returned before it was posted"): bool(
+                posted and returned and min(returned) < min(posted)
+            ),
+            ("投函と引抜きの両方の報告がある", "reported posted and pulled"): bool(posted and days["pulled"]),
+            ("投函と刷り損じの両方の報告がある", "reported posted and spoiled"): bool(posted and days["spoiled"]),
+        }
+        last = max(row["occurred_on"] for row in own)
+        for words in [words for words, is_so in told_of.items() if is_so]:
+            yield {"on": last, "what": f"⚠ {t(*words)}", "about": envelope_id, "source": "fct_alerts"}
 
 
 def _register_events(settings: Settings, key: MemberKey) -> Iterable[Row]:

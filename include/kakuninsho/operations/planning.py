@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,9 +19,12 @@ from kakuninsho.campaign import add_business_days
 from kakuninsho.derived import write_json
 from kakuninsho.facts import gathered
 from kakuninsho.facts.soundness import require_sound
-from kakuninsho.facts.store import Fact
+from kakuninsho.facts.store import Fact, refuse_changed
 from kakuninsho.gates import load_suite, require, run_gate
+from kakuninsho.gates.file_bytes import Claimed
+from kakuninsho.gates.last_door import judge_files, judge_manifests
 from kakuninsho.gates.lot_files import write_file_counts
+from kakuninsho.gates.manifests import SealedFile
 from kakuninsho.operations.last_look import require_free
 from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
@@ -28,7 +32,7 @@ from kakuninsho.plans.freeze import freeze_plan, is_backdated, land_nothing_to_d
 from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
-from kakuninsho.printer.transfer import SftpTarget, deliver_all, land_stopped, seal_all
+from kakuninsho.printer.transfer import MANIFEST_SUFFIX, SEALED_SUFFIX, SftpTarget, deliver_all, land_stopped, seal_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, run_models
@@ -102,11 +106,6 @@ def had_nothing_to_do(settings: Settings, wish: PlanRequest) -> bool:
     return store.find("nothing_to_do", wish.plan_id) is not None and is_backdated(store, wish.plan_id, wish.as_of)
 
 
-def has_nothing_to_do(wish: PlanRequest, totals: dict[str, Any]) -> bool:
-    """Whether a draft is of nobody and nothing: there is nothing to approve or to send."""
-    return wish.kind in {"request", "follow_up", "employer_list"} and not totals["row_count"]
-
-
 def note_nothing_to_do(settings: Settings, wish: PlanRequest) -> str:
     """Land that a run looked and found nothing to do, so that it is found again. Returns the plan's name."""
     register = newest_register_on(settings, wish.as_of)
@@ -141,6 +140,30 @@ def draft(settings: Settings, wish: PlanRequest) -> dict[str, Any]:
     return dict(drafted.totals)
 
 
+def nothing_to_do(settings: Settings, wish: PlanRequest) -> str | None:
+    """Why a plan that was just drafted is neither frozen nor shown to anybody; None when there is something to do.
+
+    The draft is made from the models, so they alone say which lots are open, released or undone (int_lots).
+    """
+    if wish.kind not in _NOTHING or settings.store.find("plans", wish.plan_id) is not None:
+        return None
+    path = candidate_path(settings.store, wish.plan_id)
+    reason, tables = _NOTHING[wish.kind]
+    if not tables:
+        return None if Draft.read(path).totals["row_count"] else reason
+    return None if any(pq.read_metadata(path / f"{table}.parquet").num_rows for table in tables) else reason
+
+
+# What a plan of each kind would do something to, and the words when there is none.
+_NOTHING = {
+    "release": ("この差出日に差し出すロットはありません (no lot to release)", ("lots", "release_lots", "pulls")),
+    "resend": ("作り直して送るロットはありません (no lot to send again)", ("lots", "replaced_lots")),
+    "request": ("申請も対象者もありません (nothing to issue or to refuse)", ()),
+    "follow_up": ("事業所へ送り直すものはありません (nothing came back that is not followed up)", ()),
+    "employer_list": ("一覧に載せる人はいません (nobody to list)", ()),
+}
+
+
 def judge(settings: Settings, wish: PlanRequest) -> list[str]:
     """Let the gate judge the draft. Returns warnings for the approvers.
 
@@ -162,8 +185,8 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         posted = totals.get("lots_posted")
         # What holds for each lot was asked of the models when it was drafted; there is no piece to judge.
         return [f"差出済みの {posted} ロットには効果がないため、指示に含めません (posted: no effect)"] if posted else []
-    if wish.kind in {"follow_up", "employer_list"} and not totals["row_count"]:
-        return ["この計画には対象がありません (nobody in this plan)"]
+    if wish.kind == "follow_up" and not totals["row_count"]:
+        return ["未着で戻ったものはありません (nothing came back)"]  # of the close: it always makes its plan
     suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
         wish.kind, "outbound/plan_lots"
     )
@@ -205,7 +228,12 @@ def freeze(settings: Settings, wish: PlanRequest) -> str:
 
 
 def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
-    """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name."""
+    """Write the clear files of a frozen plan into its outbox folder. Returns SHA-256 by file name.
+
+    Raises:
+        CorruptFactError: the plan on disk is not the one that was frozen.
+        GateFailedError: the bytes, read back, do not say what the plan says.
+    """
     files = clear_files(settings, plan_id)
     outbox = settings.data / "outbox" / plan_id
     if any(file.lot_id for file in files):
@@ -213,8 +241,18 @@ def write_files(settings: Settings, plan_id: str) -> dict[str, str]:
         lots = settings.store.get("plans", plan_id).table("lots")
         tables, reports = {"files": counts, "lots": lots}, _reports(settings, plan_id)
         require(run_gate("outbound/lot_file", tables, reports, campaign=settings.campaign))
+    _judge_bytes(settings, plan_id, files)
     note_files(files, outbox)
     return {file.name: file.sha256 for file in files}
+
+
+def _judge_bytes(settings: Settings, plan_id: str, files: Sequence[ClearFile]) -> None:
+    """The last door: every file is read back and each record judged against the plan, before anybody is asked."""
+    plan = settings.store.get("plans", plan_id)
+    claimed = [Claimed(file.path, file.lot_id, file.row_count, file.byte_count, file.sha256) for file in files]
+    with recorded(settings.data, "gate-bytes", date.fromisoformat(plan.meta["received_on"])) as record:
+        judge_files(settings.store, plan, settings.campaign.name, claimed, _reports(settings, plan_id))
+        record.update(files=len(files), bytes=sum(file.byte_count for file in files))
 
 
 def totals_before(settings: Settings, plan_id: str) -> dict[str, Any]:
@@ -242,6 +280,11 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
     """
     store, campaign = settings.store, settings.campaign
     plan = store.get("plans", plan_id)
+    refuse_changed(plan)
+    if pq.read_metadata(plan.table("follow_ups")).num_rows:
+        # What came back is printed as the plans before said.
+        for earlier in store.all("plans"):
+            refuse_changed(earlier, "envelopes", "certificates")
     outbox = settings.data / "outbox" / plan_id
     shutil.rmtree(outbox, ignore_errors=True)
     outbox.mkdir(parents=True, mode=0o700)
@@ -302,6 +345,17 @@ def seal_plan(settings: Settings, plan_id: str, files: list[ClearFile], received
     with recorded(settings.data, "seal", received_on) as record:
         seal_all(settings.store, files, load_keys(settings.keys), received_on=received_on, plan_id=plan_id)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))
+    _judge_manifests(settings, plan_id, files)
+
+
+def _judge_manifests(settings: Settings, plan_id: str, files: Sequence[ClearFile]) -> None:
+    """Every manifest is read back and judged against its file's own bytes, before one is uploaded."""
+    kept = [(file.name, settings.store.get("transfers", f"{file.name}--sealed").path) for file in files]
+    sealed = [
+        SealedFile(name, path / name, path / f"{name}{SEALED_SUFFIX}", path / f"{name}{MANIFEST_SUFFIX}")
+        for name, path in kept
+    ]
+    judge_manifests(settings.store, settings.store.get("plans", plan_id), sealed, _reports(settings, plan_id))
 
 
 def send_plan(settings: Settings, plan_id: str, target: SftpTarget, received_on: date) -> dict[str, int]:

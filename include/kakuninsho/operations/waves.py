@@ -6,6 +6,8 @@ import csv
 import logging
 from datetime import date
 
+import pyarrow.parquet as pq
+
 from kakuninsho.facts import gathered
 from kakuninsho.operations.forecasting import deadline_sentence
 from kakuninsho.operations.planning import home_plan_id, home_wish
@@ -81,8 +83,8 @@ def month_lots(settings: Settings, wave: str) -> list[tuple[date, str, int, int,
         connection.close()
 
 
-def release_wish(settings: Settings, as_of: date, posting_date: date | None = None) -> PlanRequest | None:
-    """The release that a day prepares, or None when its posting date has nothing to post.
+def release_wish(settings: Settings, as_of: date, posting_date: date | None = None) -> PlanRequest:
+    """The release that a day prepares. Whether it has anything to release, its draft says (planning.nothing_to_do).
 
     Without `posting_date` it is the campaign's for that day of release; on another day the next one that may be
     re-checked.
@@ -92,117 +94,36 @@ def release_wish(settings: Settings, as_of: date, posting_date: date | None = No
     """
     posting_date = _posting_date(settings, as_of) if posting_date is None else posting_date
     _refuse_too_early(settings, as_of, posting_date)
-    wish = PlanRequest("release", as_of, posting_date=posting_date)
-    if settings.store.find("plans", wish.plan_id) is not None:
-        return wish
-    decided = bool(settings.store.all("feeds/decisions", until=as_of))
-    return wish if decided or _lots_to_release(settings, as_of, posting_date) else None
-
-
-def _lots_to_release(settings: Settings, as_of: date, posting_date: date) -> int:
-    """Lots of a posting date, and those of earlier ones that no release covers: left out, resumed, or sent again."""
-    root = settings.store.root
-    connection = memory()
-    try:
-        row = connection.execute(
-            f"""
-            with voided as (
-                select plan_id from read_parquet('{root}/approvals/*/approvals.parquet') where decision = 'rejected'
-            ),
-            plans as (
-                select plan_id, plan_kind from read_parquet('{root}/plans/*/plan.parquet')
-                where plan_id not in (select plan_id from voided)
-            ),
-            lots as (
-                select lot_id, plan_id, plan_kind, posting_date
-                from read_parquet('{root}/plans/*/lots.parquet') join plans using (plan_id)
-                where lot_kind in ('home', 'supplementary') and plan_kind <> 'request' and posting_date <= ?
-            ),
-            ended as (
-                select stopped.lot_id, stopped.cancelled_plan_id as plan_id
-                from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
-                join read_parquet('{gathered.transfers(settings.store)}') as sent using (plan_id, lot_id)
-                where sent.step = 'stopped' and sent.received_on <= ? and stopped.cancelled_plan_id is not null
-            ),
-            released as (
-                select lot_id, plan_id
-                from read_parquet('{root}/plans/*/release_lots.parquet') join plans using (plan_id)
-                where is_released
-                union all
-                select lot_id, plan_id from lots where plan_kind = 'release'
-            ),
-            replaced as (
-                select lot_id from read_parquet('{root}/plans/*/replaced_lots.parquet') join plans using (plan_id)
-                union all
-                select replaces_lot_id from read_parquet('{root}/plans/*/lots.parquet') join plans using (plan_id)
-                where replaces_lot_id is not null
-            )
-            select count(*) from lots
-            where posting_date = ? or (
-                lot_id not in (select lot_id from replaced)
-                and lot_id not in (select lot_id from released anti join ended using (lot_id, plan_id))
-            )
-            """,
-            [posting_date, as_of, posting_date],
-        ).fetchone()
-    finally:
-        connection.close()
-    return int(row[0]) if row else 0
+    return PlanRequest("release", as_of, posting_date=posting_date)
 
 
 def hand_off_wish(settings: Settings, as_of: date) -> PlanRequest:
-    """What a day hands over: the first plan, or, once that is sent, its lots that can never be posted."""
-    return resend_wish(settings, as_of) or home_wish(settings, as_of)
+    """What a day hands over: the first plan, or, once all of that is sent, its lots that can never be posted."""
+    again = resend_wish(as_of)
+    if settings.store.find("plans", again.plan_id) is None and not _is_sent(settings, home_plan_id(settings)):
+        return home_wish(settings, as_of)
+    return again
 
 
-def resend_wish(settings: Settings, as_of: date) -> PlanRequest | None:
-    """The wish to send home lots that the printer rejected or had to destroy again, under new numbers; None without.
+def resend_wish(as_of: date) -> PlanRequest:
+    """The wish to send home lots that the printer rejected or had to destroy again, under new numbers.
 
-    What went to employers or was asked for is taken up by the next run of its own kind.
+    Whether there is such a lot, its draft says (planning.nothing_to_do): one model, int_lots, knows which lots are
+    open, released or undone. What went to employers or was asked for is taken up by the next run of its own kind.
     """
-    wish = PlanRequest("resend", as_of, run_on=as_of)
-    if settings.store.find("plans", wish.plan_id) is not None:
-        return wish
-    root = settings.store.root
-    connection = memory()
-    try:
-        row = connection.execute(
-            f"""
-            with answers as (
-                select lot_id, arg_max(result, (acknowledged_on, row_number)) as result
-                from read_parquet('{root}/feeds/acknowledgements/*/rows.parquet')
-                where lot_id is not null and received_on <= ? group by lot_id
-            ),
-            destroyed as (
-                select stopped.lot_id
-                from read_parquet('{root}/plans/*/stop_lots.parquet') as stopped
-                join read_parquet('{gathered.transfers(settings.store)}') as sent using (plan_id, lot_id)
-                where stopped.effect = 'destroy' and sent.step = 'stopped' and sent.received_on <= ?
-            ),
-            voided as (
-                select plan_id from read_parquet('{root}/approvals/*/approvals.parquet') where decision = 'rejected'
-            ),
-            replaced as (
-                select plan_id, replaces_lot_id as lot_id from read_parquet('{root}/plans/*/lots.parquet')
-                union all
-                select plan_id, lot_id from read_parquet('{root}/plans/*/replaced_lots.parquet')
-            )
-            select count(*) from read_parquet('{root}/plans/*/lots.parquet') as lots
-            join read_parquet('{root}/plans/*/plan.parquet') as plans using (plan_id)
-            left join answers using (lot_id)
-            where (answers.result = 'rejected' or lots.lot_id in (select lot_id from destroyed))
-                and lots.lot_kind in ('home', 'supplementary') and plans.plan_kind <> 'request'
-                and lots.plan_id not in (select plan_id from voided)
-                and lots.lot_id not in (
-                    select lot_id from replaced
-                    where lot_id is not null and plan_id not in (select plan_id from voided)
-                )
-            """,
-            [as_of, as_of],
-        ).fetchone()
-    finally:
-        connection.close()
-    return wish if row and row[0] else None
+    return PlanRequest("resend", as_of, run_on=as_of)
+
+
+def _is_sent(settings: Settings, plan_id: str) -> bool:
+    """Whether every lot of a plan is announced at the printer."""
+    plan = settings.store.find("plans", plan_id)
+    if plan is None:
+        return False
+    announced = pq.read_table(
+        gathered.transfers(settings.store), columns=["lot_id"], filters=[("step", "=", "announced")]
+    )
+    lots = pq.read_table(plan.table("lots"), columns=["lot_id"])
+    return set(lots.column("lot_id").to_pylist()) <= set(announced.column("lot_id").to_pylist())
 
 
 def _posting_date(settings: Settings, as_of: date) -> date:

@@ -80,9 +80,12 @@ def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
 
     drafted = passed_on(drafted, "draft_plan")
     wish = _wish(drafted["wish"])
-    if not is_dry_run() and planning.has_nothing_to_do(wish, drafted["totals"]):
-        planning.note_nothing_to_do(settings(), wish)
-        skip("対象がありません。何も確定・送付しません (nothing to do)")
+    if reason := planning.nothing_to_do(settings(), wish):
+        if is_dry_run():
+            _preview(wish, drafted["totals"], [reason])
+        else:
+            planning.note_nothing_to_do(settings(), wish)
+        skip(reason)
     warnings = decide(lambda: planning.judge(settings(), wish))
     for warning in warnings:
         log.warning("%s", warning)

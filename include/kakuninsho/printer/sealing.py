@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,22 +112,28 @@ def seal(clear: Path, sealed: Path, keys: Keys) -> Path:
             unfinished.unlink()
 
 
-def open_sealed(sealed: Path, clear: Path, keys: Keys) -> Path:
+def open_sealed(sealed: Path, clear: Path, keys: Keys, *, limit: int) -> Path:
     """Decrypt a file and verify that the other party signed it, streamed. No clear file is left when it raises.
 
+    Args:
+        sealed: the OpenPGP message.
+        clear: the file to write.
+        keys: our secret key, the other party's public key.
+        limit: clear bytes at most; a small message can hold a very large file, and nothing more is written.
+
     Raises:
-        SealError: it cannot be decrypted.
+        SealError: it cannot be decrypted, or holds more than the limit.
         SignatureError: no valid signature of the other party.
     """
     unfinished = clear.with_name(f".{clear.name}.part")
     try:
-        unfinished.touch(mode=0o600)
-        opened = decrypt_file(
-            input=str(sealed),
-            output=str(unfinished),
-            decryptor=keys.secret.decryptor(keys.passphrase),
-            store=lambda _key_ids: [keys.other],
-        )
+        with _bounded(unfinished, limit) as path:
+            opened = decrypt_file(
+                input=str(sealed),
+                output=path,
+                decryptor=keys.secret.decryptor(keys.passphrase),
+                store=lambda _key_ids: [keys.other],
+            )
         if not any(signature.certificate == keys.other.fingerprint for signature in opened.valid_sigs):
             raise SignatureError(f"{sealed.name} has no valid signature of the other party: it is not used")
         return unfinished.rename(clear)
@@ -141,3 +149,35 @@ def open_sealed(sealed: Path, clear: Path, keys: Keys) -> Path:
     finally:
         with contextlib.suppress(FileNotFoundError):
             unfinished.unlink()
+
+
+@contextlib.contextmanager
+def _bounded(target: Path, limit: int) -> Iterator[str]:
+    """A path whose bytes arrive in a file, up to a limit; beyond it the writer gets an error.
+
+    A process of its own copies: the library keeps Python's lock while it writes, so no thread could.
+
+    Raises:
+        SealError: more was written.
+    """
+    reading, writing = os.pipe()
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        copier = subprocess.Popen(["head", "-c", str(limit + 1)], stdin=reading, stdout=file)  # noqa: S603, S607
+        os.close(reading)
+        try:
+            yield f"/dev/fd/{writing}"
+        except (RuntimeError, OSError):
+            os.close(writing)
+            writing = -1
+            copier.wait()
+            if target.stat().st_size <= limit:
+                raise
+        finally:
+            if writing >= 0:
+                os.close(writing)
+            copier.wait()
+    if target.stat().st_size > limit:
+        raise SealError(
+            f"what was sealed holds more than {limit} bytes, the most that was promised: nothing of it is used. "
+            "Ask the printer what it sent"
+        )

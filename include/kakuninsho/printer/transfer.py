@@ -37,6 +37,9 @@ SEALED_SUFFIX = ".pgp"
 MANIFEST_SUFFIX = ".manifest.json"
 PART_SUFFIX = ".part"
 BLOCK = 256 * 1024
+# What an answer may have at most, sealed and clear (assumed): a report of 12 million pieces has under 1 GB.
+MANIFEST_BYTES, ANSWER_BYTES = 64 * 1024, 4 * 1024**3
+KEEP_ALIVE_SECONDS, KEEP_ALIVE_TRIES = 15, 4  # a server that falls silent is given up after a minute
 # The feed that takes in each kind of answer.
 FEED_OF_ANSWER = {
     "acknowledgement": "acknowledgements",
@@ -102,6 +105,9 @@ async def sftp_session(target: SftpTarget) -> AsyncIterator[asyncssh.SFTPClient]
             agent_path=None,
             password=None,
             connect_timeout=target.timeout_seconds,
+            login_timeout=target.timeout_seconds,
+            keepalive_interval=KEEP_ALIVE_SECONDS,
+            keepalive_count_max=KEEP_ALIVE_TRIES,
         )
     except asyncssh.HostKeyNotVerifiable:
         fingerprints = ", ".join(key.get_fingerprint() for key in pinned)
@@ -389,9 +395,16 @@ class _Inbox:
     keys: Keys
     work_dir: Path
 
-    async def get(self, name: str) -> Path:
-        """Bring a sealed file here, streamed."""
+    async def get(self, name: str, *, limit: int) -> Path:
+        """Bring a sealed file here, streamed; not one that is larger than the limit.
+
+        Raises:
+            ContractError: it is larger.
+        """
         local = self.work_dir / f".{name}"
+        size = (await self.client.stat(posixpath.join(self.folder, name))).size
+        if size is None or size > limit:
+            raise ContractError(f"{name} has {size} bytes, more than the {limit} that it may have: it was not fetched")
         async with self.client.open(posixpath.join(self.folder, name), "rb") as source:
             with local.open("wb") as out:
                 local.chmod(0o600)
@@ -429,8 +442,10 @@ async def _fetch_one(inbox: _Inbox, name: str, known: Mapping[str, str] | Collec
     keys, work_dir = inbox.keys, inbox.work_dir
     if parse_file_name(name).kind not in ANSWER_KINDS:
         raise ContractError(f"{name} is not a kind of file that the printer sends")
-    sealed_manifest = await inbox.get(name + MANIFEST_SUFFIX + SEALED_SUFFIX)
-    manifest_path = open_sealed(sealed_manifest, work_dir / f".{name}.printer{MANIFEST_SUFFIX}", keys)
+    sealed_manifest = await inbox.get(name + MANIFEST_SUFFIX + SEALED_SUFFIX, limit=MANIFEST_BYTES)
+    manifest_path = open_sealed(
+        sealed_manifest, work_dir / f".{name}.printer{MANIFEST_SUFFIX}", keys, limit=MANIFEST_BYTES
+    )
     manifest = read_manifest(manifest_path, name)
     sealed_manifest.unlink()
     manifest_path.unlink()
@@ -442,10 +457,11 @@ async def _fetch_one(inbox: _Inbox, name: str, known: Mapping[str, str] | Collec
         return None
     if not await inbox.client.exists(posixpath.join(inbox.folder, name + SEALED_SUFFIX)):
         raise ContractError(f"{name} has a manifest but is not there: ask the printer to send it")
-    sealed = await inbox.get(name + SEALED_SUFFIX)
+    most = min(manifest["byte_count_clear"], ANSWER_BYTES)
+    sealed = await inbox.get(name + SEALED_SUFFIX, limit=ANSWER_BYTES)
     if sealed.stat().st_size != manifest["byte_count_sealed"] or sha256_of(sealed) != manifest["sha256_sealed"]:
         raise ContractError(f"{name} is not the sealed file of its manifest (size or SHA-256): ask for it again")
-    clear = open_sealed(sealed, work_dir / name, keys)
+    clear = open_sealed(sealed, work_dir / name, keys, limit=most)
     sealed.unlink()
     try:
         _check_answer(clear, manifest)

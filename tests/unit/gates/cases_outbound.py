@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from kakuninsho.facts.schemas import PLANS
+from kakuninsho.gates.file_bytes import READ_FIELDS, READ_FILES, READ_RECORDS
+from kakuninsho.gates.file_plan import LOT_RECORDS, ORDER_RECORDS, fields_of
 from kakuninsho.gates.lot_files import FILES
+from kakuninsho.gates.manifests import MANIFEST_FIELDS, manifest_fields
 from kakuninsho.gates.tables import AT_EMPLOYER, PROTECTED, VOLUNTARY
 
 from .casework import Break, Case
@@ -457,5 +460,67 @@ from lots;
         "certificate_count_agrees": Break(f"update lots set certificate_count = certificate_count + 1 {_ONE_FILE}"),
         "weight_agrees": Break(f"update files set weight_g = weight_g + 1 {_ONE_FILE}"),
         "postage_agrees": Break(f"update files set postage_yen = postage_yen + 10 {_ONE_FILE}"),
+    },
+)
+
+# --- the bytes of the files, as they were read back (test_file_bytes.py breaks the bytes themselves) ---
+_READ = [(record, item["name"]) for record in (*LOT_RECORDS, *ORDER_RECORDS) for item in fields_of(record)]
+_FILE_ROW = "where file_name = 'a.csv'"
+CASES["outbound/file_bytes"] = Case(
+    {"read_files": READ_FILES, "read_records": READ_RECORDS, "read_fields": READ_FIELDS},
+    "insert into read_files select name, true, true, true, 7, 7, 900, 900, 'abc', 'abc'"
+    " from (values ('a.csv'), ('b.csv')) as files (name);"
+    + "".join(
+        f"insert into read_records values ('a.csv', '{record}', 7, 7, 0, 0, 0, 0, 0);"
+        for record in (*LOT_RECORDS, *ORDER_RECORDS)
+    )
+    + "insert into read_records values ('b.csv', 'unknown', 0, 0, 0, 0, 0, 0, 0);"
+    + "".join(f"insert into read_fields values ('a.csv', '{record}', '{name}', 7, 0);" for record, name in _READ),
+    {},
+    {
+        "row_floor_read_files": Break("delete from read_files"),
+        "row_floor_read_records": Break("delete from read_records"),
+        "row_floor_read_fields": Break("delete from read_fields; update read_records set planned = 0"),
+        "every_planned_file_is_there": Break(f"update read_files set is_there = false {_FILE_ROW}"),
+        "no_other_file": Break(f"update read_files set is_planned = false {_FILE_ROW}"),
+        "file_is_readable": Break(f"update read_files set is_readable = false {_FILE_ROW}"),
+        "claims_are_true": Break(f"update read_files set claimed_sha256 = 'abd' {_FILE_ROW}"),
+        "no_record_missing": Break(
+            "update read_records set missing = 1 where record = 'E';"
+            "update read_fields set compared = 6 where record = 'E'"
+        ),
+        "no_record_over": Break("update read_records set \"over\" = 1 where record = 'E'"),
+        "no_unknown_record": Break("update read_records set found = 1 where record = 'unknown'"),
+        "no_record_twice": Break("update read_records set twice = 1 where record = 'E'"),
+        "order_as_planned": Break("update read_records set out_of_order = 1 where record = 'E'"),
+        "no_field_over": Break("update read_records set extra_fields = 1 where record = 'E'"),
+        "every_field_is_compared": Break("delete from read_fields where record = 'E' and field = 'address'"),
+        **{
+            f"{record}_{name}": Break(
+                f"update read_fields set differing = 3 where record = '{record}' and field = '{name}'"
+            )
+            for record, name in _READ
+        },
+    },
+)
+
+# --- manifests, as they were read back (test_manifests.py breaks the manifests themselves) ---
+CASES["outbound/manifests"] = Case(
+    {"manifest_fields": MANIFEST_FIELDS},
+    "".join(
+        f"insert into manifest_fields values ('a.csv', '{item['name']}', true, true, true);"
+        for item in manifest_fields()
+    ),
+    {},
+    {
+        "row_floor_manifest_fields": Break("delete from manifest_fields"),
+        "every_manifest_field_is_compared": Break("delete from manifest_fields where field = 'row_count'"),
+        "no_other_member": Break("insert into manifest_fields values ('a.csv', 'other', false, true, true)"),
+        **{
+            f"manifest_{item['name']}": Break(
+                f"update manifest_fields set is_equal = false where field = '{item['name']}'"
+            )
+            for item in manifest_fields()
+        },
     },
 )

@@ -35,6 +35,8 @@ grouped as (
         max(occurred_on) filter (where event_type = 'pulled') as pulled_on,
         max(occurred_on) filter (where event_type = 'spoiled') as spoiled_on,
         max(tracking_number) filter (where event_type = 'posted') as tracking_number,
+        min(occurred_on) filter (where event_type = 'posted') as first_posted_on,
+        min(tracking_number) filter (where event_type = 'posted') as first_tracking_number,
         arg_max(replacement_id, report_order) filter (where event_type = 'spoiled') as replacement_id,
         min(received_on) as reported_on
     from reports
@@ -68,6 +70,10 @@ pieces as (
         reported.pulled_on,
         reported.spoiled_on,
         reported.tracking_number,
+        -- The same report again is no conflict; a report without a tracking number contradicts none.
+        coalesce(reported.first_posted_on <> reported.posted_on, false)
+        or coalesce(reported.first_tracking_number <> reported.tracking_number, false) as is_posted_twice,
+        coalesce(returned.returned_on < reported.first_posted_on, false) as is_returned_before_posting,
         reported.replacement_id,
         reported.reported_on,
         returned.returned_on,
@@ -111,6 +117,8 @@ final as (
         print_event_on,
         posted_on,
         tracking_number,
+        is_posted_twice,
+        is_returned_before_posting,
         pulled_on,
         spoiled_on,
         replacement_id,

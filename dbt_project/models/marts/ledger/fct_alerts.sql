@@ -273,9 +273,58 @@ spoiled_and_posted as (
         'critical' as severity
     from pieces
     where
-        pieces.print_event_type = 'posted'
+        pieces.posted_on is not null
         and pieces.spoiled_on is not null
         and pieces.lot_id is not null
+    group by pieces.lot_id
+),
+
+-- Reports that contradict each other are shown, never overwritten (contract printer/v1, answers).
+posted_twice as (
+    select
+        'piece_posted_twice' as alert_code,
+        lot_id as subject,
+        count(*) as count,
+        min(posted_on) as raised_on,
+        'critical' as severity
+    from pieces
+    where is_posted_twice and lot_id is not null
+    group by lot_id
+),
+
+returned_before_posting as (
+    select
+        'returned_before_posting' as alert_code,
+        lot_id as subject,
+        count(*) as count,
+        min(return_known_on) as raised_on,
+        'warning' as severity
+    from pieces
+    where is_returned_before_posting and lot_id is not null
+    group by lot_id
+),
+
+known_incidents as (
+    select envelope_id
+    from tracked
+    where is_incident
+),
+
+-- What was to be pulled and left is an incident of its own, whatever else was reported of it.
+posted_and_pulled as (
+    select
+        'piece_posted_and_pulled' as alert_code,
+        pieces.lot_id as subject,
+        count(*) as count,
+        min(greatest(pieces.posted_on, pieces.pulled_on)) as raised_on,
+        'critical' as severity
+    from pieces
+    left join known_incidents on pieces.envelope_id = known_incidents.envelope_id
+    where
+        pieces.posted_on is not null
+        and pieces.pulled_on is not null
+        and pieces.lot_id is not null
+        and known_incidents.envelope_id is null
     group by pieces.lot_id
 ),
 
@@ -482,6 +531,12 @@ alerts as (
     select * from spoiled_unreplaced
     union all
     select * from spoiled_and_posted
+    union all
+    select * from posted_twice
+    union all
+    select * from returned_before_posting
+    union all
+    select * from posted_and_pulled
     union all
     select * from unknown_pieces
     union all

@@ -45,7 +45,8 @@ final as (
         events.event_type,
         events.occurred_on,
         events.source_file,
-        pieces.lot_id
+        pieces.lot_id,
+        pieces.is_posted_twice
     from events
     inner join pieces on events.envelope_id = pieces.envelope_id
     where pieces.number_kind in ('original', 'replacement')
