@@ -261,6 +261,12 @@ def _own_day(context: Any) -> date:
     return pendulum.instance(moment).in_timezone("Asia/Tokyo").date()
 
 
+def run_key() -> str:
+    """What tells this run from every other, for folders that are its own."""
+    run = get_current_context()["dag_run"]
+    return f"{run.dag_id} {run.run_id}"
+
+
 def is_dry_run() -> bool:
     """Whether the form asks to show only."""
     return bool(get_current_context()["params"].get("dry_run"))
@@ -612,7 +618,7 @@ def judge_files(files: Files, inbox: str) -> Files:
     """Read files of feeds aside and let their gates judge them. `inbox` is the folder that they lie in."""
     from kakuninsho.operations import answers
 
-    decide(lambda: answers.judge_and_stage(settings(), files, Path(inbox), as_of()))
+    decide(lambda: answers.judge_and_stage(settings(), files, Path(inbox), as_of(), run_key()))
     return files
 
 
@@ -621,8 +627,8 @@ def land_files(files: Files) -> list[str]:
     """Make the judged files facts."""
     from kakuninsho.operations import answers, dry_runs
 
-    end_dry_run(lambda: dry_runs.feeds(settings(), files, as_of()))
-    return list(decide(lambda: answers.land(settings(), files, as_of())))
+    end_dry_run(lambda: dry_runs.feeds(settings(), files, as_of(), run_key()))
+    return list(decide(lambda: answers.land(settings(), files, as_of(), run_key())))
 
 
 # --- playing a season beside the stand-in world -------------------------------------------------------------
