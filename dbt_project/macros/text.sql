@@ -67,18 +67,30 @@
     )
 {%- endmacro %}
 
+{#- Text whose half-width kana are full-width, with their voiced marks joined (ｶﾞ becomes ガ). Nothing else changes. -#}
+{% macro wide_kana(content) -%}
+    case
+        when not regexp_matches({{ content }}, '[{{ half_width_kana() }}]') then {{ content }}
+        when regexp_matches({{ content }}, '[ﾞﾟ]')
+            then translate({{ joined_kana(content) }}, '{{ half_width_kana() }}', '{{ full_width_kana() }}')
+        else translate({{ content }}, '{{ half_width_kana() }}', '{{ full_width_kana() }}')
+    end
+{%- endmacro %}
+
 {#-
-    Text with kana and digits in one width: half-width kana become full-width (ｶﾞ becomes ガ), full-width digits
-    become ASCII. For comparison only, never for print.
+    Text with kana and digits in one width and the agreed substitutions made: half-width kana become full-width (ｶﾞ
+    becomes ガ), full-width digits become ASCII. For comparison only, never for print. No Unicode normalisation: it would
+    make one of two characters of CP932 (福 U+FA1B and 福 U+798F, rules: text that can be printed).
 -#}
 {% macro one_width(content) -%}
-    nfc_normalize(
-        case
-            when regexp_matches({{ content }}, '[{{ other_width_from() }}]')
-                then translate({{ content }}, '{{ other_width_from() }}', '{{ other_width_to() }}')
-            else {{ content }}
-        end
-    )
+    case
+        when regexp_matches({{ content }}, '[{{ other_width_from() }}{{ substituted_from() }}]')
+            then translate(
+                {{ wide_kana(content) }},
+                '０１２３４５６７８９{{ substituted_from() }}', '0123456789{{ substituted_to() }}'
+            )
+        else {{ content }}
+    end
 {%- endmacro %}
 
 {#- Whether two texts differ in more than the width of kana and digits. -#}
@@ -87,6 +99,22 @@
         when {{ one }} is not distinct from {{ other }} then false
         else {{ one_width(one) }} is distinct from {{ one_width(other) }}
     end
+{%- endmacro %}
+
+{#- Whether two addresses differ in more than width, blanks and the form of a hyphen (rules: a wave and its releases). -#}
+{% macro address_differs(one, other) -%}
+    case
+        when {{ one }} is not distinct from {{ other }} then false
+        else {{ address_without_form(one) }} is distinct from {{ address_without_form(other) }}
+    end
+{%- endmacro %}
+
+{#- An address in one width, without blanks, with one form of hyphens; letters keep their case. -#}
+{% macro address_without_form(address) -%}
+    regexp_replace(
+        regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
+        '[{{ hyphens_class() }}]', '-', 'g'
+    )
 {%- endmacro %}
 
 {#-
@@ -100,13 +128,7 @@
         -- Nearly all that is left differs in digits, hyphens and spaces alone: one translation instead of five steps.
         when regexp_full_match({{ address }}, '[{{ plain_address_class() }}]*')
             then translate({{ address }}, '０１２３４５６７８９‐‑‒–—―−ー－ 　', '0123456789---------')
-        else
-            upper(
-                regexp_replace(
-                    regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
-                    '[{{ hyphens_class() }}]', '-', 'g'
-                )
-            )
+        else upper({{ address_without_form(address) }})
     end
 {%- endmacro %}
 

@@ -373,6 +373,15 @@ def one_width(text: str | None) -> str:
     return HALF_KANA.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
 
 
+def address_form(text: str | None) -> str:
+    """An address without width, blanks and the form of hyphens (rules: a wave and its releases)."""
+    letters = "".join(
+        unicodedata.normalize("NFKC", character) if "Ａ" <= character <= "ｚ" else character
+        for character in one_width(text)
+    )
+    return "".join("-" if character in "‐‑‒–—―−ー－" else character for character in letters if not character.isspace())
+
+
 # --- dispositions --------------------------------------------------------------------------------------------------
 
 
@@ -588,7 +597,7 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
 
 def _details(key: Key, register: Register) -> tuple[Any, ...]:
     member, address = register.member(key), register.address(key)
-    place = (one_width(address["address"]), one_width(address["building"])) if address else None
+    place = (address_form(address["address"]), address_form(address["building"])) if address else None
     return one_width(member["name"]), one_width(member["name_kana"]), member["birth_date"], place
 
 

@@ -52,10 +52,25 @@ def postal_code_characters() -> dict[str, str]:
 def nfkc(characters: Iterable[int]) -> tuple[str, str]:
     """Code points as text, and their NFKC forms in the same order, each one character.
 
-    A combining mark among them (half-width ﾞ) becomes one that NFC joins with the letter before.
+    A voiced mark of its own (half-width ﾞ) becomes the one that can be printed, not the combining one.
     """
     given = "".join(map(chr, characters))
-    return given, "".join(unicodedata.normalize("NFKC", character) for character in given)
+    normal = (unicodedata.normalize("NFKC", character) for character in given)
+    return given, "".join({"\u3099": "゛", "\u309a": "゜"}.get(character, character) for character in normal)
+
+
+def joined_kana() -> dict[str, str]:
+    """Half-width kana with a voiced mark, and the one full-width character that they become: ｶﾞ → ガ."""
+    pairs = (chr(kana) + mark for mark in "ﾞﾟ" for kana in HALF_WIDTH_KANA)
+    joined = {pair: unicodedata.normalize("NFKC", pair) for pair in pairs}
+    return {pair: one for pair, one in joined.items() if len(one) == 1}
+
+
+def _joined_macro() -> str:
+    expression = "{{ content }}"
+    for pair, one in joined_kana().items():
+        expression = f"replace({expression}, '{pair}', '{one}')"
+    return _macro("joined_kana(content)", "Text whose half-width kana with voiced marks are one character.", expression)
 
 
 def _macro(name: str, comment: str, body: str) -> str:
@@ -83,6 +98,7 @@ def render() -> str:
     """The macro file."""
     printable = printable_characters()
     kana_and_digits = nfkc([*HALF_WIDTH_KANA, *FULL_WIDTH_DIGITS])
+    kana = nfkc(HALF_WIDTH_KANA)
     letters = nfkc(FULL_WIDTH_LETTERS)
     return "\n".join(
         [
@@ -103,6 +119,9 @@ def render() -> str:
                 "".join(SUBSTITUTIONS),
             ),
             _macro("substituted_to()", "What they become, in the same order.", "".join(SUBSTITUTIONS.values())),
+            _macro("half_width_kana()", "Half-width kana.", kana[0]),
+            _macro("full_width_kana()", "The same in full width.", kana[1]),
+            _joined_macro(),
             _macro("other_width_from()", "Half-width kana and full-width digits.", kana_and_digits[0]),
             _macro("other_width_to()", "The same in the other width.", kana_and_digits[1]),
             _macro("full_width_letters()", "Full-width Latin letters.", letters[0]),

@@ -247,6 +247,35 @@ def test_width_of_kana_and_digits_is_no_difference(one: str | None, other: str |
     assert evaluate("text_differs", one, other) is differs
 
 
+@pytest.mark.parametrize("folded", "朗隆塚晴猪益礼神祥福靖精羽諸逸都飯飼館鶴")
+def test_two_characters_of_cp932_are_two(folded: str) -> None:
+    twin = next(
+        chr(code)
+        for code in range(0xF900, 0xFB00)
+        if unicodedata.normalize("NFC", chr(code)) == folded and is_printable(chr(code))
+    )
+    assert evaluate("text_differs", f"{folded}田", f"{twin}田") is True
+    assert evaluate("address_differs", f"{folded}戸市1-2", f"{twin}戸市１－２") is True
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differs"),
+    [
+        ("福井市大手３−４　ａコーポ", "福井市 大手3-4aｺ-ﾎﾟ", False),
+        ("大手1〜2", "大手１～２", False),
+        ("大手1-2", "大手1の2", True),
+        ("ハイツa", "ハイツA", True),
+        (None, "大手", True),
+    ],
+)
+def test_an_address_of_another_form_alone_has_not_changed(one: str | None, other: str, differs: bool) -> None:
+    assert evaluate("address_differs", one, other) is differs
+
+
+def test_half_width_kana_are_joined_and_nothing_else_changes() -> None:
+    assert evaluate("wide_kana", "ｶﾞﾎﾟｳﾞﾜﾞﾊﾞｱﾞ ｰABC12福") == "ガポヴヷバア゛ ーABC12福"
+
+
 def test_addresses_are_compared_without_width_hyphens_and_spaces() -> None:
     assert evaluate("comparable_address", "福井市大手３−４　ａｂｃコーポ") == evaluate(
         "comparable_address", "福井市大手3-4 ABCｺ-ﾎﾟ"

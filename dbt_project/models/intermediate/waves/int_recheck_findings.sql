@@ -163,8 +163,8 @@ changed as (
         or coalesce(frozen_birth_date <> birth_date, true)
         or ({{ text_differs('frozen_addressee_name', 'addressee_name') }})
         or coalesce(frozen_postal_code <> postal_code, true)
-        or ({{ text_differs('frozen_address', 'address') }})
-        or ({{ text_differs('frozen_building', 'building') }})
+        or ({{ address_differs('frozen_address', 'address') }})
+        or ({{ address_differs('frozen_building', 'building') }})
         or coalesce(country <> 'JP', true) as has_changed
     from beside_newest
 ),
