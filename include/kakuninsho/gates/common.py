@@ -65,21 +65,30 @@ def unless_given(name: str, also_full: bool = False) -> Any:
     return reason
 
 
-def row_floor(table: str, holds: str, *, few_may_be_rejected: bool = False) -> Rule:
-    """At least one row, unless the manifest itself declares none or the drop is a delta.
-
-    A feed's file may hold so few rows that all of them being rejected is no more than is always accepted.
-    """
+def row_floor(table: str, holds: str) -> Rule:
+    """At least one row, unless the manifest itself declares none or the drop is a delta."""
 
     def expect(parameters: Mapping[str, Any]) -> Any:
         may_be_empty = parameters.get("kind") == "delta" or parameters.get("declared_rows") == 0
-        few = parameters.get("max_reject_rows_always_accepted")
-        if few_may_be_rejected and few is not None:
-            may_be_empty = may_be_empty or int(parameters["declared_rows"]) <= int(few)
         return gxe.ExpectTableRowCountToBeBetween(min_value=0 if may_be_empty else 1)
 
     return Rule(
         f"row_floor_{table}", table, CRITICAL, "1 行以上ある（空の表は合格にしない）", holds, expect, of_the_file=True
+    )
+
+
+def feed_floor(holds: str) -> Rule:
+    """At least one row, accepted or rejected, unless the manifest declares none."""
+    return Rule(
+        "row_floor_rows",
+        "rows",
+        CRITICAL,
+        "1 行以上ある（空の表は合格にしない。除外した行も数える）",
+        holds,
+        rows(
+            "select 1 where $declared_rows > 0 and (select count(*) from {batch}) + (select count(*) from rejects) = 0"
+        ),
+        of_the_file=True,
     )
 
 
@@ -249,7 +258,7 @@ def share(
 def feed_rules(feed: str, required: tuple[str, ...]) -> tuple[Rule, ...]:
     """What every feed's file is asked first: that it is whole, and that its required columns have values."""
     return (
-        row_floor("rows", "feeds: a file without a row that it declares is no file", few_may_be_rejected=True),
+        feed_floor("feeds: a file without a row that it declares is no file"),
         rows_add_up("rows", "feeds: manifest of rows"),
         reject_limit("rows", "feeds: max_reject_rate"),
         reject_reasons_known("feeds: reason codes"),

@@ -59,18 +59,26 @@ def nfkc(characters: Iterable[int]) -> tuple[str, str]:
     return given, "".join({"\u3099": "゛", "\u309a": "゜"}.get(character, character) for character in normal)
 
 
-def joined_kana() -> dict[str, str]:
-    """Half-width kana with a voiced mark, and the one full-width character that they become: ｶﾞ → ガ."""
-    pairs = (chr(kana) + mark for mark in "ﾞﾟ" for kana in HALF_WIDTH_KANA)
-    joined = {pair: unicodedata.normalize("NFKC", pair) for pair in pairs}
-    return {pair: one for pair, one in joined.items() if len(one) == 1}
+def kept_from_nfc() -> tuple[str, str]:
+    """Characters that NFC would change beside half-width kana, and stand-ins (plane 16) that it leaves alone.
+
+    Those of CP932 (two forms of 福), and combining marks that were there before: they are no half-width mark.
+    """
+    changing = [char for char, _ in printable_characters() if unicodedata.normalize("NFC", char) != char]
+    kept = [*changing, "\u3099", "\u309a"]
+    return "".join(kept), "".join(chr(0x10FF00 + n) for n in range(len(kept)))
 
 
-def _joined_macro() -> str:
-    expression = "{{ content }}"
-    for pair, one in joined_kana().items():
-        expression = f"replace({expression}, '{pair}', '{one}')"
-    return _macro("joined_kana(content)", "Text whose half-width kana with voiced marks are one character.", expression)
+def _wide_kana_macro() -> str:
+    kept, stand_ins = kept_from_nfc()
+    half = "".join(map(chr, HALF_WIDTH_KANA))
+    combining = "".join(unicodedata.normalize("NFKC", character) for character in half)
+    inner = f"nfc_normalize(translate({{{{ content }}}}, '{half}{kept}', '{combining}{stand_ins}'))"
+    return _macro(
+        "joined_kana(content)",
+        "Half-width kana as full-width ones with their voiced marks joined; every other character stays as it is.",
+        f"translate({inner}, '{stand_ins}\u3099\u309a', '{kept}゛゜')",
+    )
 
 
 def _macro(name: str, comment: str, body: str) -> str:
@@ -121,7 +129,7 @@ def render() -> str:
             _macro("substituted_to()", "What they become, in the same order.", "".join(SUBSTITUTIONS.values())),
             _macro("half_width_kana()", "Half-width kana.", kana[0]),
             _macro("full_width_kana()", "The same in full width.", kana[1]),
-            _joined_macro(),
+            _wide_kana_macro(),
             _macro("other_width_from()", "Half-width kana and full-width digits.", kana_and_digits[0]),
             _macro("other_width_to()", "The same in the other width.", kana_and_digits[1]),
             _macro("full_width_letters()", "Full-width Latin letters.", letters[0]),
