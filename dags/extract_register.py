@@ -12,16 +12,27 @@
 ### 困ったとき (triage)
 
 - `find` が何も見つけない: 目録 (manifest.json) がまだ届いていない。配信が終わるのを待つ。赤ではない。
-- `stage` が赤: ファイル・規則・件数・対処がログの最後の行にある。何も取り込まれていないので、正しい配信を受け直して再実行する。
-- `judge` が赤: 検査報告 `<data>/published/validations/` を見る。取り込みは行われていない。
-- 同じ基準日で中身の違う配信: 取り込まない。基幹システムに確認する。
+- 受け入れられない配信 (照合・規則・検査のどれか): その配信だけを取り込まず、警報 `register_drop_refused` になる。ほかの配信は取り込む。
+  理由は `stage`・`judge` のログと警報の手順書にある。赤になるのは、取り込んだ加入者データが一つもないときだけ。
+- 同じ基準日で中身の違う配信: 取り込まず、同じ警報で知らせる。後の配信は取り込む。基幹システムに確認する。
 """
 
 from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import FACTS, Tag, as_of, dag_arguments, decide, end_dry_run, on_days, settings, skip
+from kakuninsho.orchestration import (
+    FACTS,
+    Tag,
+    as_of,
+    dag_arguments,
+    decide,
+    end_dry_run,
+    on_days,
+    run_key,
+    settings,
+    skip,
+)
 
 
 @dag(
@@ -47,22 +58,22 @@ def extract_register() -> None:
     def stage(names: list[str]) -> list[str]:
         from kakuninsho.operations import extraction
 
-        decide(lambda: extraction.stage(settings(), names, as_of()))
+        decide(lambda: extraction.stage(settings(), names, as_of(), run_key()))
         return names
 
     @task(task_display_name="検査 (Great Expectations)")
     def judge(names: list[str]) -> list[str]:
         from kakuninsho.operations import extraction
 
-        decide(lambda: extraction.judge(settings(), names, as_of()))
+        decide(lambda: extraction.judge(settings(), names, as_of(), run_key()))
         return names
 
     @task(task_display_name="取込み", outlets=[FACTS])
     def land(names: list[str]) -> list[str]:
         from kakuninsho.operations import dry_runs, extraction
 
-        end_dry_run(lambda: dry_runs.register(settings(), names, as_of()))
-        return list(decide(lambda: extraction.land(settings(), names, as_of())))
+        end_dry_run(lambda: dry_runs.register(settings(), names, as_of(), run_key()))
+        return list(decide(lambda: extraction.land(settings(), names, as_of(), run_key())))
 
     @task(task_display_name="変更点 (支部別)")
     def show_changes(names: list[str]) -> None:

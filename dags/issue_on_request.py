@@ -31,6 +31,7 @@ from kakuninsho.orchestration import (
     check_wish,
     core_feeds_folder,
     dag_arguments,
+    is_dry_run,
     judge_files,
     land_files,
     on_days,
@@ -56,6 +57,7 @@ def issue_on_request() -> None:
     def find() -> Files:
         from kakuninsho.operations import answers
 
+        answers.watch_inbox(settings(), as_of(), dry_run=is_dry_run())
         # Without a new file there can be people who became unable, or requests that were held until now.
         return list(answers.find_core_feeds(settings(), FEEDS))
 

@@ -50,6 +50,7 @@ def publish_usage_rates() -> None:
     def find() -> Files:
         from kakuninsho.operations import answers
 
+        answers.watch_inbox(settings(), as_of(), dry_run=is_dry_run())
         files = answers.find_core_feeds(settings(), ("usage_counts",))
         if not files:
             skip("新しい件数はありません (no new counts)")

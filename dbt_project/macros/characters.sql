@@ -20,6 +20,21 @@
     ～－∥―￠￡￢
 {%- endmacro %}
 
+{#- Half-width kana. -#}
+{% macro half_width_kana() -%}
+    ｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝﾞﾟ
+{%- endmacro %}
+
+{#- The same in full width. -#}
+{% macro full_width_kana() -%}
+    。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゛゜
+{%- endmacro %}
+
+{#- Half-width kana as full-width ones with their voiced marks joined; every other character stays as it is. -#}
+{% macro joined_kana(content) -%}
+    translate(nfc_normalize(translate({{ content }}, '｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝﾞﾟÅ朗隆塚晴凞猪益礼神祥福靖精羽蘒諸逸都飯飼館鶴゙゚', '。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゙゚􏼀􏼁􏼂􏼃􏼄􏼅􏼆􏼇􏼈􏼉􏼊􏼋􏼌􏼍􏼎􏼏􏼐􏼑􏼒􏼓􏼔􏼕􏼖􏼗􏼘')), '􏼀􏼁􏼂􏼃􏼄􏼅􏼆􏼇􏼈􏼉􏼊􏼋􏼌􏼍􏼎􏼏􏼐􏼑􏼒􏼓􏼔􏼕􏼖􏼗􏼘゙゚', 'Å朗隆塚晴凞猪益礼神祥福靖精羽蘒諸逸都飯飼館鶴゙゚゛゜')
+{%- endmacro %}
+
 {#- Half-width kana and full-width digits. -#}
 {% macro other_width_from() -%}
     ｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝﾞﾟ０１２３４５６７８９
@@ -27,7 +42,7 @@
 
 {#- The same in the other width. -#}
 {% macro other_width_to() -%}
-    。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゙゚0123456789
+    。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゛゜0123456789
 {%- endmacro %}
 
 {#- Full-width Latin letters. -#}

@@ -1,6 +1,6 @@
 {#-
     What becomes of each row (rules, the table of that name): its lines by number, and the reason code of each.
-    12 is the campaign's switch that makes an address shared with an employer a hold; a target has no line.
+    11 and 12 are lines 10a and 10b, 13 is line 11; 14 is the campaign's switch that makes an address shared with an employer a hold; a target has no line.
 -#}
 {% macro reason_of_line(line) -%}
     case {{ line }}
@@ -14,8 +14,10 @@
         when 8 then 'card_usable'
         when 9 then 'address_overseas'
         when 10 then 'address_missing'
-        when 11 then 'unprintable_text'
-        when 12 then 'address_is_employer'
+        when 11 then 'damaged_text'
+        when 12 then 'kana_missing'
+        when 13 then 'unprintable_text'
+        when 14 then 'address_is_employer'
     end
 {%- endmacro %}
 

@@ -15,13 +15,52 @@
     )
 {%- endmacro %}
 
-{#- Text with the substitutions agreed with the printer. -#}
+{#- Text as it is printed: the substitutions agreed with the printer, and half-width kana in full width. -#}
 {% macro substituted(content) -%}
     case
-        when regexp_matches({{ content }}, '[{{ substituted_from() }}]')
-            then translate({{ content }}, '{{ substituted_from() }}', '{{ substituted_to() }}')
+        when regexp_matches({{ content }}, '[{{ substituted_from() }}{{ half_width_kana() }}]')
+            then translate({{ wide_kana(content) }}, '{{ substituted_from() }}', '{{ substituted_to() }}')
         else {{ content }}
     end
+{%- endmacro %}
+
+{#- A building as it is printed: a word for nothing is no building. -#}
+{% macro printed_building(building) -%}
+    case when not {{ is_word_for_nothing(building) }} then {{ substituted(building) }} end
+{%- endmacro %}
+
+{#- Whether a whole text is a word for nothing (rules: damaged text), without case, blanks and width. -#}
+{% macro is_word_for_nothing(content) -%}
+    coalesce(
+        length({{ content }}) <= 20
+        and lower(
+            translate(
+                regexp_replace({{ content }}, '[\s\x0B\x{85}\p{Z}]', '', 'g'),
+                'ＮＵＬＡＥＦｎｕｌａｅｆＲｒＯｏ＼（）／＃！－', 'NULAEFnulaefRrOo\()/#!-'
+            )
+        ) in (
+            'null', '\n', '(null)', 'none', 'nan', 'n/a', '#n/a', '#ref!', '不明', '住所不明', '氏名不明', '該当なし',
+            'なし', '-'
+        ),
+        false
+    )
+{%- endmacro %}
+
+{#- Whether a text lost characters on its way: 〓, U+FFFD, □, ■ or a character reference. -#}
+{% macro is_damaged(content) -%}
+    coalesce(
+        regexp_matches({{ content }}, '[〓\x{FFFD}□■]|&(#[0-9]+|#[xX][0-9A-Fa-f]+|[A-Za-z][A-Za-z0-9]*);'),
+        false
+    )
+{%- endmacro %}
+
+{#- The same of a name or kana, where also ? and a ・ at the beginning are marks, and a word for nothing is no name. -#}
+{% macro is_damaged_name(content) -%}
+    (
+        {{ is_damaged(content) }}
+        or coalesce(regexp_matches({{ content }}, '[?？]|^[・･]'), false)
+        or {{ is_word_for_nothing(content) }}
+    )
 {%- endmacro %}
 
 {#-
@@ -37,13 +76,12 @@
     (2 * length({{ content }}) - length(regexp_replace({{ content }}, '[^{{ narrow_class() }}]', '', 'g')))
 {%- endmacro %}
 
-{#- Whether text is at most so many columns wide; counts characters first, for hardly any text comes near. -#}
+{#- Whether text, with kana in full width, is at most so many columns wide; counts characters first. -#}
 {% macro fits_width(content, columns) -%}
     coalesce(
         case
             when 2 * length({{ content }}) <= {{ columns }} then true
-            when length({{ content }}) > {{ columns }} then false
-            else {{ printed_width(content) }} <= {{ columns }}
+            else {{ printed_width(wide_kana(content)) }} <= {{ columns }}
         end,
         true
     )
@@ -67,18 +105,30 @@
     )
 {%- endmacro %}
 
+{#- Text whose half-width kana are full-width, with their voiced marks joined (ｶﾞ becomes ガ). Nothing else changes. -#}
+{% macro wide_kana(content) -%}
+    case
+        when not regexp_matches({{ content }}, '[{{ half_width_kana() }}]') then {{ content }}
+        when regexp_matches({{ content }}, '[ﾞﾟ]')
+            then {{ joined_kana(content) }}
+        else translate({{ content }}, '{{ half_width_kana() }}', '{{ full_width_kana() }}')
+    end
+{%- endmacro %}
+
 {#-
-    Text with kana and digits in one width: half-width kana become full-width (ｶﾞ becomes ガ), full-width digits
-    become ASCII. For comparison only, never for print.
+    Text with kana and digits in one width and the agreed substitutions made: half-width kana become full-width (ｶﾞ
+    becomes ガ), full-width digits become ASCII. For comparison only, never for print. No Unicode normalisation: it would
+    make one of two characters of CP932 (福 U+FA1B and 福 U+798F, rules: text that can be printed).
 -#}
 {% macro one_width(content) -%}
-    nfc_normalize(
-        case
-            when regexp_matches({{ content }}, '[{{ other_width_from() }}]')
-                then translate({{ content }}, '{{ other_width_from() }}', '{{ other_width_to() }}')
-            else {{ content }}
-        end
-    )
+    case
+        when regexp_matches({{ content }}, '[{{ other_width_from() }}{{ substituted_from() }}]')
+            then translate(
+                {{ wide_kana(content) }},
+                '０１２３４５６７８９{{ substituted_from() }}', '0123456789{{ substituted_to() }}'
+            )
+        else {{ content }}
+    end
 {%- endmacro %}
 
 {#- Whether two texts differ in more than the width of kana and digits. -#}
@@ -87,6 +137,22 @@
         when {{ one }} is not distinct from {{ other }} then false
         else {{ one_width(one) }} is distinct from {{ one_width(other) }}
     end
+{%- endmacro %}
+
+{#- Whether two addresses differ in more than width, blanks and the form of a hyphen (rules: a wave and its releases). -#}
+{% macro address_differs(one, other) -%}
+    case
+        when {{ one }} is not distinct from {{ other }} then false
+        else {{ address_without_form(one) }} is distinct from {{ address_without_form(other) }}
+    end
+{%- endmacro %}
+
+{#- An address in one width, without blanks, with one form of hyphens; letters keep their case. -#}
+{% macro address_without_form(address) -%}
+    regexp_replace(
+        regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
+        '[{{ hyphens_class() }}]', '-', 'g'
+    )
 {%- endmacro %}
 
 {#-
@@ -100,13 +166,7 @@
         -- Nearly all that is left differs in digits, hyphens and spaces alone: one translation instead of five steps.
         when regexp_full_match({{ address }}, '[{{ plain_address_class() }}]*')
             then translate({{ address }}, '０１２３４５６７８９‐‑‒–—―−ー－ 　', '0123456789---------')
-        else
-            upper(
-                regexp_replace(
-                    regexp_replace({{ half_width_latin(one_width(address)) }}, '[\s\p{Z}]', '', 'g'),
-                    '[{{ hyphens_class() }}]', '-', 'g'
-                )
-            )
+        else upper({{ address_without_form(address) }})
     end
 {%- endmacro %}
 
@@ -132,14 +192,36 @@
     \x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}
 {%- endmacro %}
 
+{#- Whether a country is given and is not Japan: jp, "JP " and JPN are Japan (rules: line 9). Blank is not given. -#}
+{% macro is_abroad(country) -%}
+    coalesce(
+        upper(trim(translate({{ country }}, '　', ' '))) not in ('JP', 'JPN') and not {{ is_blank(country) }}, false
+    )
+{%- endmacro %}
+
+{#- Whether an address cannot be written to (rules: line 10); takes the relation that holds its columns. -#}
+{% macro is_address_missing(relation) -%}
+    (
+        {{ is_blank(relation ~ '.country') }}
+        or {{ is_blank(relation ~ '.address') }}
+        or {{ is_word_for_nothing(relation ~ '.address') }}
+        or {{ normalised_postal_code(relation ~ '.postal_code') }} is null
+    )
+{%- endmacro %}
+
 {#-
     A postal code as 7 ASCII digits: NFKC, hyphens removed. Null when that is not what remains (rules: what becomes of
     each row, line 10).
 -#}
 {% macro normalised_postal_code(postal_code) -%}
     case
-        when regexp_full_match({{ postal_code }}, '[0-9]{7}') then {{ postal_code }}
-        when regexp_full_match({{ nfkc_postal_code(postal_code) }}, '[0-9]{7}')
-            then {{ nfkc_postal_code(postal_code) }}
+        when regexp_full_match({{ postal_code }}, '[0-9]{7}') then nullif({{ postal_code }}, '0000000')
+        when regexp_full_match({{ plain_postal_code(postal_code) }}, '[0-9]{7}')
+            then nullif({{ plain_postal_code(postal_code) }}, '0000000')
     end
+{%- endmacro %}
+
+{#- A postal code after NFKC, without hyphens, blanks and a leading 〒. -#}
+{% macro plain_postal_code(postal_code) -%}
+    {{ nfkc_postal_code("regexp_replace(regexp_replace(" ~ postal_code ~ ", '[\\s\\x0B\\x{85}\\p{Z}]', '', 'g'), '^〒', '')") }}
 {%- endmacro %}

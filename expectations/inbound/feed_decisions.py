@@ -26,7 +26,18 @@ SUITE = Suite(
             "判断は定められたもの",
             "decisions: decision",
             lambda _: gxe.ExpectColumnValuesToBeInSet(
-                column="decision", value_set=["release", "exclude", "correct_address", "resume"]
+                column="decision",
+                value_set=[
+                    "release",
+                    "exclude",
+                    "correct_address",
+                    "resume",
+                    "hold_piece",
+                    "issue",
+                    "accept_share",
+                    "reject_plan",
+                    "incident_closed",
+                ],
             ),
         ),
         Rule(

@@ -26,7 +26,8 @@ SUITE = Suite(
             "申請の種類は定められたもの",
             "issue_requests: kind",
             lambda _: gxe.ExpectColumnValuesToBeInSet(
-                column="kind", value_set=["new_enrollee", "care_needed", "lost_or_damaged"]
+                column="kind",
+                value_set=["new_enrollee", "care_needed", "lost_or_damaged", "card_lost_or_renewing", "card_returned"],
             ),
         ),
         Rule(

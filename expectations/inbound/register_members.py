@@ -38,7 +38,6 @@ SUITE = Suite(
                 "household_key",
                 "enrolment",
                 "name",
-                "name_kana",
                 "sex",
                 "birth_date",
                 "qualified_on",
@@ -86,20 +85,17 @@ SUITE = Suite(
             "name_not_blank",
             "members",
             CRITICAL,
-            "氏名とカナ氏名が空白でない",
-            "register/v1, members: name, name_kana",
-            rows(
-                "select 1 from {batch} where (name is not null and is_blank(name))"
-                " or (name_kana is not null and is_blank(name_kana))"
-            ),
+            "氏名が空白でない",
+            "register/v1, members: name",
+            rows("select 1 from {batch} where name is not null and is_blank(name)"),
         ),
         Rule(
             "name_not_long",
             "members",
             CRITICAL,
-            "氏名とカナ氏名は 40 文字以内",
+            "氏名とカナ氏名は 200 文字以内",
             "register/v1, members: name, name_kana",
-            rows("select 1 from {batch} where length(name) > 40 or length(name_kana) > 40"),
+            rows("select 1 from {batch} where length(name) > 200 or length(name_kana) > 200"),
         ),
         Rule(
             "birth_date_in_range",

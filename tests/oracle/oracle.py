@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }
 KEYS = {"members": 4, "addresses": 3, "employers": 2, "my_number_cards": 4}
-NULLABLE = {"lost_on", "building", "closed_on", "certificate_expires_on", "registration_cancelled_on"}
+NULLABLE = {"name_kana", "lost_on", "building", "closed_on", "certificate_expires_on", "registration_cancelled_on"}
 DATES = {"birth_date", "qualified_on", "decided_on", "lost_on", "updated_on", "closed_on"} | {
     "certificate_expires_on",
     "registration_cancelled_on",
@@ -169,9 +169,9 @@ def _column_failure(table: str, name: str, row: Row, as_of: date) -> str | None:
     if name == "relationship" and (value == "insured") != (row["suffix"] == "00"):
         return "inconsistent"
     if name in ("name", "name_kana"):
-        if is_blank(value):
+        if name == "name" and is_blank(value):
             return "missing_value"
-        return "bad_format" if len(value) > 40 else None
+        return "bad_format" if len(value) > 200 else None
     if name == "insurer_number":
         if not re.fullmatch(r"[0-9]{8}", value):
             return "bad_format"
@@ -336,7 +336,33 @@ FULL_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
 
 def printed(text: str) -> str:
     """Text after the agreed substitutions."""
-    return text.translate(SUBSTITUTIONS)
+    kana = HALF_KANA.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
+    if HALF_KANA.search(text) and "\u3099" not in text and "\u309a" not in text:
+        kana = kana.replace("\u3099", "゛").replace("\u309a", "゜")
+    return kana.translate(SUBSTITUTIONS)
+
+
+WORDS_FOR_NOTHING = {"null", "\\n", "(null)", "none", "nan", "n/a", "#n/a", "#ref!", "不明", "住所不明", "氏名不明"} | {
+    "該当なし",
+    "なし",
+    "-",
+}
+
+
+def is_word_for_nothing(text: str | None) -> bool:
+    """A whole value that only says that there is none (rules: text)."""
+    return "".join(unicodedata.normalize("NFKC", text or "").split()).lower() in WORDS_FOR_NOTHING
+
+
+def is_damaged(text: str | None) -> bool:
+    """Marks of a lost character (rules: text)."""
+    return re.search("[〓\ufffd□■]|&(#\\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);", text or "") is not None
+
+
+def is_damaged_name(text: str | None) -> bool:
+    """The same of a name or kana."""
+    marks = re.search("[?？]|^[・･]", text or "") is not None
+    return is_damaged(text) or marks or is_word_for_nothing(text)
 
 
 def width(text: str) -> int:
@@ -364,13 +390,23 @@ def is_printable(text: str | None, limit: int) -> bool:
 def postal_digits(text: str | None) -> str | None:
     """The seven digits of a postal code, or None."""
     digits = HYPHENS.sub("", unicodedata.normalize("NFKC", text or ""))
-    return digits if re.fullmatch(r"[0-9]{7}", digits) else None
+    digits = "".join(digits.split()).removeprefix("〒")
+    return digits if re.fullmatch(r"[0-9]{7}", digits) and digits != "0000000" else None
 
 
 def one_width(text: str | None) -> str:
     """Text for comparison: printed form, kana and digits of one width."""
     text = printed(text or "").translate(FULL_DIGITS)
     return HALF_KANA.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
+
+
+def address_form(text: str | None) -> str:
+    """An address without width, blanks and the form of hyphens (rules: a wave and its releases)."""
+    letters = "".join(
+        unicodedata.normalize("NFKC", character) if "Ａ" <= character <= "ｚ" else character
+        for character in one_width(text)
+    )
+    return "".join("-" if character in "‐‑‒–—―−ー－" else character for character in letters if not character.isspace())
 
 
 # --- dispositions --------------------------------------------------------------------------------------------------
@@ -414,6 +450,8 @@ HOLDS = (
     "card_record_rejected",
     "address_overseas",
     "address_missing",
+    "damaged_text",
+    "kana_missing",
     "unprintable_text",
 )
 
@@ -426,13 +464,15 @@ def _is_open(hold: str, after: str | None) -> bool:
 def delivery_hold(key: Key, register: Register, campaign: Campaign, after: str | None = None) -> str | None:
     """Lines 9 to 11 of what becomes of a row."""
     address = register.address(key)
-    is_abroad = address is not None and not is_blank(address["country"]) and address["country"] != "JP"
+    is_abroad = address is not None and not is_blank(address["country"])
+    is_abroad = is_abroad and address["country"].strip().upper() not in ("JP", "JPN")
     if is_abroad and _is_open("address_overseas", after):
         return "address_overseas"
     is_missing = (
         address is None
         or is_blank(address["country"])
         or is_blank(address["address"])
+        or is_word_for_nothing(address["address"])
         or postal_digits(address["postal_code"]) is None
     )
     if is_missing and _is_open("address_missing", after):
@@ -445,6 +485,13 @@ def delivery_hold(key: Key, register: Register, campaign: Campaign, after: str |
         (member["name"], campaign.max_name_width),
         (member["name_kana"], campaign.max_name_width),
     ]
+    places = [address["address"], address["building"]] if address else []
+    names = [insured["name"] if insured else None, member["name"], member["name_kana"]]
+    if (any(map(is_damaged, places)) or any(map(is_damaged_name, names))) and _is_open("damaged_text", after):
+        return "damaged_text"
+    has_no_kana = is_blank(member["name_kana"]) or (insured is not None and is_blank(insured["name_kana"]))
+    if has_no_kana and _is_open("kana_missing", after):
+        return "kana_missing"
     is_printed = all(is_printable(text, limit) for text, limit in texts)
     return None if is_printed or not _is_open("unprintable_text", after) else "unprintable_text"
 
@@ -588,7 +635,7 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
 
 def _details(key: Key, register: Register) -> tuple[Any, ...]:
     member, address = register.member(key), register.address(key)
-    place = (one_width(address["address"]), one_width(address["building"])) if address else None
+    place = (address_form(address["address"]), address_form(address["building"])) if address else None
     return one_width(member["name"]), one_width(member["name_kana"]), member["birth_date"], place
 
 

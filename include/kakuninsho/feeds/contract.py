@@ -33,7 +33,17 @@ from kakuninsho.register.contract import (
     one_of,
 )
 
-DECISIONS = ("release", "exclude", "correct_address", "resume")
+DECISIONS = (
+    "release",
+    "exclude",
+    "correct_address",
+    "resume",
+    "hold_piece",
+    "issue",
+    "accept_share",
+    "reject_plan",
+    "incident_closed",
+)
 # Why a person takes somebody out. Codes, not words: words would be about a person.
 EXCLUDE_REASONS = (
     "not_entitled",
@@ -44,7 +54,7 @@ EXCLUDE_REASONS = (
     "other_route",
     "entered_in_error",
 )
-REQUEST_KINDS = ("new_enrollee", "care_needed", "lost_or_damaged")
+REQUEST_KINDS = ("new_enrollee", "care_needed", "lost_or_damaged", "card_lost_or_renewing", "card_returned")
 EVENT_TYPES = ("posted", "pulled", "spoiled")
 RETURN_REASONS = ("R01", "R02", "R03", "R04", "R05", "R06", "R09")
 

@@ -77,6 +77,21 @@ def row_floor(table: str, holds: str) -> Rule:
     )
 
 
+def feed_floor(holds: str) -> Rule:
+    """At least one row, accepted or rejected, unless the manifest declares none."""
+    return Rule(
+        "row_floor_rows",
+        "rows",
+        CRITICAL,
+        "1 行以上ある（空の表は合格にしない。除外した行も数える）",
+        holds,
+        rows(
+            "select 1 where $declared_rows > 0 and (select count(*) from {batch}) + (select count(*) from rejects) = 0"
+        ),
+        of_the_file=True,
+    )
+
+
 def rows_add_up(table: str, holds: str, *, file: str | None = None) -> Rule:
     """Accepted rows and rejected rows are together the rows that the manifest declares."""
     rejected = "select count(*) from rejects" + (f" where file = '{file}'" if file else "")
@@ -243,7 +258,7 @@ def share(
 def feed_rules(feed: str, required: tuple[str, ...]) -> tuple[Rule, ...]:
     """What every feed's file is asked first: that it is whole, and that its required columns have values."""
     return (
-        row_floor("rows", "feeds: a file without a row that it declares is no file"),
+        feed_floor("feeds: a file without a row that it declares is no file"),
         rows_add_up("rows", "feeds: manifest of rows"),
         reject_limit("rows", "feeds: max_reject_rate"),
         reject_reasons_known("feeds: reason codes"),

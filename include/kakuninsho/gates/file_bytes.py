@@ -29,6 +29,7 @@ from kakuninsho.facts.schemas import Columns
 from kakuninsho.facts.store import ARROW_TYPES, Fact
 from kakuninsho.gates.file_orders import OrderFile
 from kakuninsho.gates.file_plan import KEYS, LOT_RECORDS, ORDER_RECORDS, fields_of, make_planned_lots
+from kakuninsho.printer.layout import ContractError
 from kakuninsho.warehouse.connection import memory
 
 # One row per file that must be there or is there.

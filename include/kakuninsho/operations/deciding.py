@@ -32,7 +32,7 @@ from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
-RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = DECISIONS
+RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = FORM_DECISIONS = DECISIONS[:4]  # the form's; others have their own
 PROTECTED = "address_protected"
 PEOPLE_TO_RELEASE_PROTECTION = 2
 
@@ -77,9 +77,9 @@ def read_wish(settings: Settings, subject: str, decision: str, on: date, reason_
         DecisionError: a form that does not hold together.
         MemberError: nobody is meant by the subject.
     """
-    if decision not in DECISIONS:
+    if decision not in FORM_DECISIONS:
         raise DecisionError(
-            f"判断は {', '.join(DECISIONS)} のどれかです", f"a decision is one of {', '.join(DECISIONS)}"
+            f"判断は {', '.join(FORM_DECISIONS)} のどれかです", f"a decision is one of {', '.join(FORM_DECISIONS)}"
         )
     if decision == EXCLUDE and reason_code not in EXCLUDE_REASONS:
         raise DecisionError(
@@ -187,9 +187,9 @@ def record_decision(
     Raises:
         DecisionError: the decision, the reason or the person's name is not as the feed's contract has it.
     """
-    if decision not in DECISIONS:
+    if decision not in FORM_DECISIONS:
         raise DecisionError(
-            f"判断は {', '.join(DECISIONS)} のどれかです", f"a decision is one of {', '.join(DECISIONS)}"
+            f"判断は {', '.join(FORM_DECISIONS)} のどれかです", f"a decision is one of {', '.join(FORM_DECISIONS)}"
         )
     if not by.strip():
         raise DecisionError("判断には人の名が要ります", "a decision has a person's name")

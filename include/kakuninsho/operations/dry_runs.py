@@ -13,7 +13,7 @@ from typing import Any
 from kakuninsho.campaign.branches import load_branches
 from kakuninsho.facts.schemas import KINDS
 from kakuninsho.feeds import StagedFeed
-from kakuninsho.operations import planning, publishing, retention, waves
+from kakuninsho.operations import answers, planning, publishing, retention, waves
 from kakuninsho.operations.extraction import staged_drops
 from kakuninsho.operations.previews import Table, of_counts, of_plan, write
 from kakuninsho.operations.summary import summarise
@@ -22,10 +22,10 @@ from kakuninsho.plans.draft import PlanRequest
 from kakuninsho.settings import Settings
 
 
-def register(settings: Settings, names: list[str], as_of: date) -> Path:
+def register(settings: Settings, names: list[str], as_of: date, run: str = "") -> Path:
     """Drops that would land: rows by file, and rows that would be left out."""
     rows = []
-    for drop in staged_drops(settings, names, as_of):
+    for drop in staged_drops(settings, names, as_of, run):
         for file, count in drop.rows.items():
             left_out = drop.rejected.get(file, 0)
             rows.append((drop.name, file, count, left_out, count - left_out))
@@ -33,11 +33,15 @@ def register(settings: Settings, names: list[str], as_of: date) -> Path:
     return write(settings, of_counts("extract_register", "データ抽出", as_of, {"drops": len(names)}, table))
 
 
-def feeds(settings: Settings, files: list[tuple[str, str]], as_of: date) -> Path:
+def feeds(settings: Settings, files: list[tuple[str, str]], as_of: date, run: str = "") -> Path:
     """Files of feeds that would land: rows, and rows that would be left out."""
-    work = settings.data / "staging" / "feeds"
-    rows = []
+    work = answers.staging_folder(settings, files, run)
+    refused = answers.set_aside(settings, files, run)
+    rows: list[tuple[str, str, Any, Any]] = []
     for feed, name in files:
+        if name in refused:
+            rows.append((say(feed), name, "受け入れない", ""))
+            continue
         item = StagedFeed.read(work / feed / name)
         rows.append((say(feed), name, item.declared_rows, item.declared_rows - item.accepted))
     table = Table("取り込むファイル", ("種類", "ファイル", "行", "除いた行"), tuple(rows))

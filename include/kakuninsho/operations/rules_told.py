@@ -29,6 +29,8 @@ DISPOSITION_LINES: Lines = (
     ("card_usable", ("マイナ保険証を使えるか", "the card can be used as insurance card")),
     ("address_overseas", ("住所が国外か", "the address is outside Japan")),
     ("address_missing", ("住所または郵便番号が欠けているか", "the address or its postal code is missing")),
+    ("damaged_text", ("欠けた文字・化けた文字があるか", "a text lost characters on its way")),
+    ("kana_missing", ("フリガナがないか", "the kana are missing")),
     ("unprintable_text", ("印字できない文字や長すぎる文字列があるか", "text that cannot be printed, or is too long")),
     (
         "address_is_employer",
@@ -103,6 +105,8 @@ REQUEST_LINES: Lines = (
     ("validity_over", ("発行しても有効期限が過ぎているか", "the validity would be over")),
     ("address_overseas", ("住所が国外か", "the address is outside Japan")),
     ("address_missing", ("住所または郵便番号が欠けているか", "the address or its postal code is missing")),
+    ("damaged_text", ("欠けた文字・化けた文字があるか", "a text lost characters on its way")),
+    ("kana_missing", ("フリガナがないか", "the kana are missing")),
     ("unprintable_text", ("印字できない文字や長すぎる文字列があるか", "text that cannot be printed, or is too long")),
     ("employer_unknown", ("事業所の登録がないか", "the employer is unknown")),
     ("employer_closed", ("事業所が全喪したか", "the employer has closed")),

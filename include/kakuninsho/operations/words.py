@@ -47,6 +47,8 @@ WORDS = {
     "moved_or_renamed": "記載事項・住所の変更",
     "address_missing": "住所がない・不備",
     "address_overseas": "海外住所",
+    "damaged_text": "文字の欠け・化け",
+    "kana_missing": "フリガナがない",
     "unprintable_text": "印刷できない文字",
     "branch_stopped": "支部の差出し停止 (返戻率超過)",
     "lot_rejected": "印刷会社がロットを拒否",

@@ -39,6 +39,14 @@ DECIDE: dict[str, tuple[str, str]] = {
         "住所を登録し correct_address と release、または exclude",
         "enter the address, correct_address and release, or exclude",
     ),
+    "damaged_text": (
+        "正しい氏名・カナ・住所を確かめて登録し release、または exclude",
+        "find out and enter the right name, kana or address, release, or exclude",
+    ),
+    "kana_missing": (
+        "フリガナを登録し release、または exclude",
+        "enter the kana, release, or exclude",
+    ),
     "unprintable_text": (
         "印字できる文字に改め release、または exclude",
         "use characters that can be printed, release, or exclude",

@@ -37,6 +37,7 @@ from kakuninsho.orchestration.run import (
     is_dry_run,
     own_day,
     printer_target,
+    run_key,
     settings,
     skip,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "posting_date_param",
     "printer_target",
     "record_case",
+    "run_key",
     "sandbox_root",
     "second_person",
     "settings",

@@ -7,7 +7,7 @@ from pathlib import Path
 from airflow.sdk import get_current_context, task
 
 from kakuninsho.orchestration.notifiers import AlertNotifier
-from kakuninsho.orchestration.run import FACTS, as_of, decide, end_dry_run, settings
+from kakuninsho.orchestration.run import FACTS, as_of, decide, end_dry_run, run_key, settings
 
 Files = list[tuple[str, str]]
 
@@ -31,7 +31,7 @@ def judge_files(files: Files, inbox: str) -> Files:
     """Read files of feeds aside and let their gates judge them. `inbox` is the folder that they lie in."""
     from kakuninsho.operations import answers
 
-    decide(lambda: answers.judge_and_stage(settings(), files, Path(inbox), as_of()))
+    decide(lambda: answers.judge_and_stage(settings(), files, Path(inbox), as_of(), run_key()))
     return files
 
 
@@ -40,5 +40,5 @@ def land_files(files: Files) -> list[str]:
     """Make the judged files facts."""
     from kakuninsho.operations import answers, dry_runs
 
-    end_dry_run(lambda: dry_runs.feeds(settings(), files, as_of()))
-    return list(decide(lambda: answers.land(settings(), files, as_of())))
+    end_dry_run(lambda: dry_runs.feeds(settings(), files, as_of(), run_key()))
+    return list(decide(lambda: answers.land(settings(), files, as_of(), run_key())))

@@ -72,6 +72,12 @@ def own_day(context: Any = None) -> date:
     return pendulum.instance(moment).in_timezone("Asia/Tokyo").date()
 
 
+def run_key() -> str:
+    """What tells this run from every other, for folders that are its own."""
+    run = get_current_context()["dag_run"]
+    return f"{run.dag_id} {run.run_id}"
+
+
 def is_dry_run() -> bool:
     """Whether the form asks to show only."""
     return bool(get_current_context()["params"].get("dry_run"))

@@ -7,6 +7,7 @@ leave no trace); the accepted rows, written typed. Only rows that repeat a key a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def parsed_sql(source: Source, table: Table) -> str:
         f"nullif(cast({identifier(name)} as varchar), '') as {extra}"
         for name, extra in _extra_columns(source, table).items()
     ]
-    return (
-        f"select file_row_number + 1 as row_number, {', '.join(columns + extras)}"
-        f" from read_parquet({quoted(source.path)}, file_row_number = true)"
-    )
+    shaped = f" where file_row_number + 1 not in ({_numbers(source.misshapen)})" if source.misshapen else ""
+    return f"select file_row_number + 1 as row_number, {', '.join(columns + extras)} from {source.relation}{shaped}"
+
+
+def _numbers(rows: tuple[int, ...]) -> str:
+    return f"select unnest({list(rows)}::bigint[])"
 
 
 def _extra_columns(source: Source, table: Table) -> dict[str, str]:
@@ -78,6 +81,20 @@ def failures(source: Source, table: Table, *, as_of: date | None) -> list[tuple[
             found.append((column.name, code, unreadable))
         found += [(column.name, check.code, check.fails.replace("{as_of}", day)) for check in column.checks]
     return found
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that rows of a file break."""
+
+    column: str
+    code: str
+    rows: int
+    first: tuple[int, ...]  # row numbers
+
+    def __str__(self) -> str:
+        """As a refusal tells it."""
+        return f"{self.column} {self.code} {self.rows}, first in row {', '.join(map(str, self.first))}"
 
 
 class FileSorter:
@@ -149,11 +166,36 @@ class FileSorter:
             union all
             select row_number, null, reason_code, row_key
             from compared
+            union all
+            select unnest({list(self.source.misshapen)}::bigint[]), null, 'bad_format', null
             """
         )
         self._refuse_my_numbers()
         counts = self._run("select reason_code, count(*) from judged group by all order by all")
         return {str(code): int(str(count)) for code, count in counts}
+
+    def broken_rules(self) -> list[BrokenRule]:
+        """What rows were rejected for, most first: column, code, count and the first row numbers. No value."""
+        found = self._run(
+            """
+            select coalesce(column_name, 'row'), reason_code, count(*), list_sort(min(row_number, 3))
+            from judged
+            group by all
+            order by 3 desc, 1, 2
+            """
+        )
+        return [BrokenRule(str(column), str(code), int(str(n)), tuple(rows)) for column, code, n, rows in found]  # type: ignore[arg-type]
+
+    def repeated_rows(self) -> tuple[int, ...]:
+        """The first row numbers whose keys occur more than once."""
+        keys = ", ".join(map(identifier, self.table.key))
+        found = self._run(
+            f"""
+            select row_number from ({self._parsed})
+            where hash({keys}) in (select key_hash from repeated_keys) order by row_number limit 3
+            """
+        )
+        return tuple(int(str(row[0])) for row in found)
 
     def _compare_repeated(self) -> None:
         """Exact copies first, then keys that several of the remaining rows hold."""

@@ -58,6 +58,15 @@ def check(
     until: Annotated[
         date | None, typer.Option(help=t("この日までの配信だけ", "only drops up to this day"), **DAY)
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help=t(
+                "却下された行をこの CSV に書く (ファイル・行番号・列・理由だけ。値は書かない)",
+                "write the rejected rows to this CSV file: file, row number, column and code, no other value",
+            )
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify every drop of a register folder.
@@ -67,10 +76,12 @@ def check(
     from kakuninsho.register.drops import PREFIX, drop_at, incomplete_drops, list_drops
 
     day = until or date.max
+    if out is not None:
+        out.write_text("drop,file,row_number,column_name,reason_code\n", encoding="utf-8")
     is_drop = folder.name.startswith(PREFIX)
     drops = [drop_at(folder)] if is_drop else list_drops(folder, day)
     waiting = [] if is_drop else incomplete_drops(folder, day)
-    found = [_checked(drop, campaign, as_json=as_json) for drop in drops]
+    found = [_checked(drop, campaign, as_json=as_json, out=out) for drop in drops]
     found += [{"drop": drop.name, "kind": None, "state": "waiting", "reason": None, "files": {}} for drop in waiting]
     if as_json:
         as_lines(found)
@@ -88,23 +99,35 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(drop: Drop, campaign: str, *, as_json: bool) -> dict[str, Any]:
+def _checked(drop: Drop, campaign: str, *, as_json: bool, out: Path | None) -> dict[str, Any]:
     """What becomes of a drop: its files with their counts, or the refusal, which is told at once."""
     from kakuninsho.campaign import campaigns_folder, load_campaign
     from kakuninsho.register.errors import RegisterDropError
     from kakuninsho.register.landing import stage_drop
 
     with tempfile.TemporaryDirectory(prefix="register-check-") as work:
+        rejects = Path(work) / "rejects.csv" if out else None
         try:
-            staged = stage_drop(drop, load_campaign(campaign, campaigns_folder()), Path(work))
+            staged = stage_drop(drop, load_campaign(campaign, campaigns_folder()), Path(work), rejects_to=rejects)
         except RegisterDropError as error:
+            _append_rejects(rejects, out)
             tell_refusal(describe(error) or str(error), type(error).__name__, as_json=as_json)
             return {"drop": drop.name, "kind": None, "state": "refused", "reason": str(error.reason), "files": {}}
+        _append_rejects(rejects, out)
     files = {
         name: {"rows": file.rows, "accepted": file.accepted, "rejected": file.rejected, "rejects": file.rejects}
         for name, file in staged.files.items()
     }
     return {"drop": staged.name, "kind": staged.kind, "state": "accepted", "reason": None, "files": files}
+
+
+def _append_rejects(rejects: Path | None, out: Path | None) -> None:
+    """Add a drop's rejects, without their header line, to the file that was asked for."""
+    if rejects is None or out is None or not rejects.is_file():
+        return
+    with rejects.open(encoding="utf-8") as lines, out.open("a", encoding="utf-8") as all_rejects:
+        next(lines, None)
+        all_rejects.writelines(lines)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:

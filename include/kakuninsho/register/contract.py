@@ -12,7 +12,8 @@ names the reject. What the contract leaves open was decided so:
 | insurer number | not 8 digits: bad_format; 8 digits that are none of the 47 branches: bad_code |
 | number | "0" and leading zeros: bad_format |
 | relationship | neither insured nor dependent: bad_code; not agreeing with the suffix: inconsistent |
-| name, kana | only Unicode spaces or zero-width characters: missing_value; over 40 code points: bad_format |
+| name | only Unicode spaces: missing_value; over 200 code points: bad_format |
+| kana | over 200 code points: bad_format; null or blank is held (rules: what becomes of each row, line 10b) |
 | dates | not exactly YYYY-MM-DD, not in the calendar, year 0 or above 9999: bad_date |
 | birth_date | after as_of, or on or before 1900-01-01: bad_date |
 | qualified_on before birth_date | inconsistent, column qualified_on |
@@ -26,7 +27,8 @@ names the reject. What the contract leaves open was decided so:
 | conflicting keys | by the raw text of the key columns; a key with an empty part conflicts with none |
 | My Number | 12 digits, ASCII or full-width, in a run of their own or in groups of four as on the card, in any
   text column, whose check digit fits; longer runs (corporate numbers have 13) are none |
-| a CSV row with too few or too many fields | the file is refused: a lost quotation mark shifts all after it |
+| a CSV row with too few or too many fields | rejected: bad_format, without column and key; never shifted |
+| a lost quotation mark, line ends that differ, bytes that are no UTF-8, NUL | the file is refused, with the line |
 """
 
 from __future__ import annotations
@@ -174,9 +176,10 @@ def one_of(column: str, *codes: str) -> Check:
     return Check("bad_code", f"{column} not in ({', '.join(repr(code) for code in codes)})")
 
 
-def _person_name(column: str) -> Column:
-    checks = (Check("missing_value", blank(column)), Check("bad_format", f"length({column}) > 40"))
-    return Column(column, checks=checks)
+def _person_name(column: str, *, required: bool = True) -> Column:
+    """What is too long for the certificate is held, not rejected: only what can be no name is."""
+    empty = (Check("missing_value", blank(column)),) if required else ()
+    return Column(column, required=required, checks=(*empty, Check("bad_format", f"length({column}) > 200")))
 
 
 def _free(name: str) -> Column:
@@ -198,7 +201,7 @@ TABLES: dict[str, Table] = {
             ),
             Column("enrolment", checks=(one_of("enrolment", "employee", "voluntary"),)),
             _person_name("name"),
-            _person_name("name_kana"),
+            _person_name("name_kana", required=False),
             Column("sex", checks=(one_of("sex", "male", "female"),)),
             Column(
                 "birth_date",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,8 @@ from typing import Any
 from kakuninsho.facts.store import sha256_of
 from kakuninsho.register.contract import CONTRACT, DROP_KINDS, TABLES
 from kakuninsho.register.errors import Reason, RegisterDropError
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 PREFIX = "as_of="
@@ -68,11 +71,7 @@ class Manifest:
 
 
 def list_drops(register: Path, until: date) -> list[Drop]:
-    """Complete drops with as_of on or before a day, oldest first.
-
-    Raises:
-        RegisterDropError: a folder's name is not a day.
-    """
+    """Complete drops with as_of on or before a day, oldest first. What is no drop is passed over with a log line."""
     return [drop for drop in _all_drops(register) if drop.is_complete and drop.as_of <= until]
 
 
@@ -94,17 +93,30 @@ def _all_drops(register: Path) -> list[Drop]:
             rule="the folder is not there",
             action="check the parameter REGISTER and that the folder of the core system is mounted",
         )
-    folders = [path for path in register.iterdir() if path.is_dir() and path.name.startswith(PREFIX)]
-    return sorted((drop_at(path) for path in folders), key=lambda drop: drop.as_of)
+    drops = []
+    for path in sorted(register.iterdir()):
+        day = _named_day(path.name) if path.is_dir() else None
+        if day is None:
+            # An upload under way (.part, .filepart), a copy, an old one: the drops beside it are complete without it.
+            log.warning("%s beside the drops is no drop (as_of=YYYY-MM-DD) and is passed over", path.name)
+        else:
+            drops.append(Drop(day, path))
+    return sorted(drops, key=lambda drop: drop.as_of)
 
 
-def _day_of(path: Path) -> date:
-    text = path.name.removeprefix(PREFIX)
+def _named_day(name: str) -> date | None:
+    """The day of a folder's name as_of=YYYY-MM-DD; None for any other name."""
+    text = name.removeprefix(PREFIX)
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        day = None
-    if day is None or day.isoformat() != text or not path.name.startswith(PREFIX):
+        return None
+    return day if name.startswith(PREFIX) and day.isoformat() == text else None
+
+
+def _day_of(path: Path) -> date:
+    day = _named_day(path.name)
+    if day is None:
         raise RegisterDropError(
             Reason.WRONG_AS_OF,
             file=path.name,

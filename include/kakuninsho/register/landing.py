@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import REGISTER
 from kakuninsho.facts.store import Fact, FactConflictError, FactStore, link_or_copy
-from kakuninsho.register.checking import FileSorter, output_columns
+from kakuninsho.register.checking import BrokenRule, FileSorter, output_columns
 from kakuninsho.register.contract import MY_NUMBER_MACROS, TABLES
 from kakuninsho.register.drops import Drop, Manifest, PromisedFile, read_manifest, verify_files
 from kakuninsho.register.errors import Reason, RegisterConflictError, RegisterDropError
@@ -25,6 +25,7 @@ from kakuninsho.warehouse.connection import memory
 KIND = "register"
 STAGED = "staged.json"
 REJECTS = "rejects"
+_RULES_TOLD = 8
 
 
 class StagedFile(BaseModel):
@@ -92,7 +93,13 @@ class StagedDrop(BaseModel):
 
 
 def stage_drop(
-    drop: Drop, campaign: Campaign, work: Path, *, memory_limit: str | None = None, threads: int = 2
+    drop: Drop,
+    campaign: Campaign,
+    work: Path,
+    *,
+    memory_limit: str | None = None,
+    threads: int = 2,
+    rejects_to: Path | None = None,
 ) -> StagedDrop:
     """Verify a drop, sort its rows, and write accepted rows and rejects as Parquet into a folder.
 
@@ -102,6 +109,8 @@ def stage_drop(
         work: folder for this drop alone; what an earlier attempt left there is replaced.
         memory_limit: DuckDB's, as in "6GB".
         threads: DuckDB's.
+        rejects_to: a CSV file that gets drop, file, row number, column and code of each reject, no other value; also
+            where the drop is refused for them.
 
     Raises:
         RegisterDropError: the drop is refused; the folder is left without tables.
@@ -114,10 +123,16 @@ def stage_drop(
         with memory(limit=memory_limit, threads=threads, spill=work / "spill") as connection:
             connection.execute(MY_NUMBER_MACROS)
             _create_rejects(connection)
-            files = {
-                file.table: _stage_file(connection, drop, manifest, file, campaign=campaign, work=work)
-                for file in manifest.files.values()
-            }
+            try:
+                files = {
+                    file.table: _stage_file(
+                        connection, drop, manifest, file, campaign=campaign, work=work, judge_all=rejects_to is not None
+                    )
+                    for file in manifest.files.values()
+                }
+            finally:
+                if rejects_to is not None:
+                    _write_rejects(connection, drop, rejects_to)
             connection.execute(
                 f"copy (select * from {REJECTS} order by file, row_number)"
                 f" to {quoted(work / f'{REJECTS}.parquet')} (format parquet)"
@@ -148,6 +163,13 @@ def _create_rejects(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create temp table {REJECTS} ({columns})")
 
 
+def _write_rejects(connection: duckdb.DuckDBPyConnection, drop: Drop, target: Path) -> None:
+    connection.execute(
+        f"copy (select {quoted(drop.name)} as drop, file, row_number, column_name, reason_code from {REJECTS}"
+        f" order by file, row_number) to {quoted(target)} (format csv, header true)"
+    )
+
+
 def _stage_file(
     connection: duckdb.DuckDBPyConnection,
     drop: Drop,
@@ -156,6 +178,7 @@ def _stage_file(
     *,
     campaign: Campaign,
     work: Path,
+    judge_all: bool,
 ) -> StagedFile:
     label = f"{drop.name}/{file.name}"
     table = TABLES[file.table]
@@ -163,7 +186,7 @@ def _stage_file(
     if delivered.suffix == ".csv":
         source = open_csv(connection, delivered, table, as_text, label=label, error=RegisterDropError)
     else:
-        source = open_parquet(connection, delivered, table, label=label, error=RegisterDropError)
+        source = open_parquet(connection, delivered, table, label=label, error=RegisterDropError, target=as_text)
     if source.rows != file.rows:
         raise RegisterDropError(
             Reason.WRONG_ROW_COUNT,
@@ -181,13 +204,15 @@ def _stage_file(
         )
     sorter = FileSorter(connection, source, table, error=RegisterDropError, as_of=drop.as_of)
     repeated = sorter.find_repeated_keys()
-    _refuse_too_many(label, source.rows, {"at least, by repeated keys": repeated}, campaign)
+    if not judge_all and _are_too_many(repeated, source.rows, campaign):
+        key = BrokenRule(f"key ({', '.join(table.key)})", "repeated, at least", repeated, sorter.repeated_rows())
+        _refuse_too_many(label, source.rows, repeated, [key], campaign)
     rejects = sorter.judge()
-    _refuse_too_many(label, source.rows, rejects, campaign)
     day = f"date '{drop.as_of.isoformat()}'"
     connection.execute(
         f"insert into {REJECTS} select {day}, '{file.table}', row_number, column_name, reason_code, row_key from judged"
     )
+    _refuse_too_many(label, source.rows, sum(rejects.values()), sorter.broken_rules(), campaign)
     outputs = output_columns(table, REGISTER[file.table], {"as_of": day})
     accepted = sorter.write_accepted(work / f"{file.table}.parquet", outputs)
     as_text.unlink(missing_ok=True)
@@ -197,16 +222,22 @@ def _stage_file(
     return staged
 
 
-def _refuse_too_many(label: str, rows: int, rejects: dict[str, int], campaign: Campaign) -> None:
-    rejected, limits = sum(rejects.values()), campaign.parameters
-    if rejected <= limits.max_reject_rows_always_accepted or rejected <= limits.max_reject_rate * rows:
+def _are_too_many(rejected: int, rows: int, campaign: Campaign) -> bool:
+    limits = campaign.parameters
+    return rejected > limits.max_reject_rows_always_accepted and rejected > limits.max_reject_rate * rows
+
+
+def _refuse_too_many(label: str, rows: int, rejected: int, broken: list[BrokenRule], campaign: Campaign) -> None:
+    if not _are_too_many(rejected, rows, campaign):
         return
-    codes = ", ".join(f"{code} {count}" for code, count in rejects.items())
+    codes = "; ".join(map(str, broken[:_RULES_TOLD]))
+    if len(broken) > _RULES_TOLD:
+        codes += f"; and {len(broken) - _RULES_TOLD} rules more"
     raise RegisterDropError(
         Reason.TOO_MANY_REJECTS,
         file=label,
         rule=f"{rejected} of {rows} rows break the contract ({codes}), more than max_reject_rate"
-        f" {limits.max_reject_rate} allows",
+        f" {campaign.parameters.max_reject_rate} allows",
         rows=rejected,
         action="send the counts to the core system's operators and have the drop delivered again;"
         " the limit is a campaign parameter and is raised only with a reason",

@@ -52,10 +52,33 @@ def postal_code_characters() -> dict[str, str]:
 def nfkc(characters: Iterable[int]) -> tuple[str, str]:
     """Code points as text, and their NFKC forms in the same order, each one character.
 
-    A combining mark among them (half-width ﾞ) becomes one that NFC joins with the letter before.
+    A voiced mark of its own (half-width ﾞ) becomes the one that can be printed, not the combining one.
     """
     given = "".join(map(chr, characters))
-    return given, "".join(unicodedata.normalize("NFKC", character) for character in given)
+    normal = (unicodedata.normalize("NFKC", character) for character in given)
+    return given, "".join({"\u3099": "゛", "\u309a": "゜"}.get(character, character) for character in normal)
+
+
+def kept_from_nfc() -> tuple[str, str]:
+    """Characters that NFC would change beside half-width kana, and stand-ins (plane 16) that it leaves alone.
+
+    Those of CP932 (two forms of 福), and combining marks that were there before: they are no half-width mark.
+    """
+    changing = [char for char, _ in printable_characters() if unicodedata.normalize("NFC", char) != char]
+    kept = [*changing, "\u3099", "\u309a"]
+    return "".join(kept), "".join(chr(0x10FF00 + n) for n in range(len(kept)))
+
+
+def _wide_kana_macro() -> str:
+    kept, stand_ins = kept_from_nfc()
+    half = "".join(map(chr, HALF_WIDTH_KANA))
+    combining = "".join(unicodedata.normalize("NFKC", character) for character in half)
+    inner = f"nfc_normalize(translate({{{{ content }}}}, '{half}{kept}', '{combining}{stand_ins}'))"
+    return _macro(
+        "joined_kana(content)",
+        "Half-width kana as full-width ones with their voiced marks joined; every other character stays as it is.",
+        f"translate({inner}, '{stand_ins}\u3099\u309a', '{kept}゛゜')",
+    )
 
 
 def _macro(name: str, comment: str, body: str) -> str:
@@ -83,6 +106,7 @@ def render() -> str:
     """The macro file."""
     printable = printable_characters()
     kana_and_digits = nfkc([*HALF_WIDTH_KANA, *FULL_WIDTH_DIGITS])
+    kana = nfkc(HALF_WIDTH_KANA)
     letters = nfkc(FULL_WIDTH_LETTERS)
     return "\n".join(
         [
@@ -103,6 +127,9 @@ def render() -> str:
                 "".join(SUBSTITUTIONS),
             ),
             _macro("substituted_to()", "What they become, in the same order.", "".join(SUBSTITUTIONS.values())),
+            _macro("half_width_kana()", "Half-width kana.", kana[0]),
+            _macro("full_width_kana()", "The same in full width.", kana[1]),
+            _wide_kana_macro(),
             _macro("other_width_from()", "Half-width kana and full-width digits.", kana_and_digits[0]),
             _macro("other_width_to()", "The same in the other width.", kana_and_digits[1]),
             _macro("full_width_letters()", "Full-width Latin letters.", letters[0]),

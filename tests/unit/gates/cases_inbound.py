@@ -95,8 +95,8 @@ CASES: dict[str, Case] = {
             ),
             "enrolment_known": Break(f"update members set enrolment = 'student' where member_key = {_FIRST}"),
             "sex_known": Break(f"update members set sex = 'unknown' where member_key = {_FIRST}"),
-            "name_not_blank": Break(f"update members set name_kana = '　 ' where member_key = {_FIRST}"),
-            "name_not_long": Break(f"update members set name = repeat('花', 41) where member_key = {_FIRST}"),
+            "name_not_blank": Break(f"update members set name = '　 ' where member_key = {_FIRST}"),
+            "name_not_long": Break(f"update members set name = repeat('花', 201) where member_key = {_FIRST}"),
             "birth_date_in_range": Break(
                 f"update members set birth_date = date '1900-01-01' where member_key = {_FIRST}"
             ),

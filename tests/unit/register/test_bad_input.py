@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from register_deliveries import (
@@ -22,6 +23,7 @@ from register_deliveries import (
     deliver,
     employer,
     member,
+    typed_table,
     write_manifest,
 )
 from typer.testing import CliRunner
@@ -29,7 +31,7 @@ from typer.testing import CliRunner
 from kakuninsho.campaign import load_campaign
 from kakuninsho.facts.store import FactStore
 from kakuninsho.register.commands import app
-from kakuninsho.register.drops import drop_at
+from kakuninsho.register.drops import drop_at, list_drops
 from kakuninsho.register.errors import Reason, RegisterDropError
 from kakuninsho.register.landing import land_register, stage_drop
 
@@ -126,17 +128,92 @@ def cp932_far_down(folder: Path) -> None:
     write_manifest(folder)
 
 
-def a_line_cut_short(folder: Path) -> None:
-    content = csv_bytes(ROWS["members"]).decode()
-    (folder / "members.csv").write_text(content.replace("employee,", "", 1), encoding="utf-8", newline="")
-    write_manifest(folder)
-
-
 def a_quotation_mark_lost(folder: Path) -> None:
     content = csv_bytes(ROWS["members"]).decode()
     (folder / "members.csv").write_text(content.replace(PERSONAL[0], '"' + PERSONAL[0], 1), encoding="utf-8")
     write_manifest(folder)
     more_rows_promised(folder)
+
+
+def a_quotation_mark_lost_in_a_large_file(folder: Path) -> None:
+    rows = [address(n) for n in range(1, 30_000)]
+    content = csv_bytes(rows).decode().replace(PERSONAL[3], "x").replace("福井県", 'a"福井県', 1).replace('a"', '"')
+    (folder / "addresses.csv").write_text(content, encoding="utf-8", newline="")
+    write_manifest(folder)
+
+
+def a_line_of_megabytes(folder: Path) -> None:
+    (folder / "members.csv").write_bytes(csv_bytes([*ROWS["members"][:19], member(99, name="あ" * 2_000_000)]))
+    write_manifest(folder)
+
+
+def cut_inside_a_character(folder: Path) -> None:
+    content = csv_bytes(ROWS["members"])
+    (folder / "members.csv").write_bytes(content[: content.rindex("花".encode()) + 1])
+    write_manifest(folder)
+
+
+def mixed_line_ends(folder: Path) -> None:
+    content = csv_bytes(ROWS["members"])
+    lines = content.split(b"\r\n")
+    (folder / "members.csv").write_bytes(b"\r\n".join(lines[:20]) + b"\n" + lines[20] + b"\r\n")
+    write_manifest(folder)
+
+
+def utf_16(folder: Path) -> None:
+    (folder / "members.csv").write_bytes(csv_bytes(ROWS["members"]).decode().encode("utf-16-le"))
+    write_manifest(folder)
+
+
+def cesu_8(folder: Path) -> None:
+    surrogates = "\ud842\udfb7".encode("utf-8", "surrogatepass")
+    (folder / "members.csv").write_bytes(csv_bytes(ROWS["members"]).replace("越".encode(), surrogates))
+    write_manifest(folder)
+
+
+def a_nul(folder: Path) -> None:
+    (folder / "members.csv").write_bytes(csv_bytes(ROWS["members"]).replace("越".encode(), b"\0", 1))
+    write_manifest(folder)
+
+
+def a_column_twice_in_other_case(folder: Path) -> None:
+    (folder / "members.csv").write_bytes(csv_bytes([{**row, "PROTECTED": "true"} for row in ROWS["members"]]))
+    write_manifest(folder)
+
+
+def as_parquet(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    pq.write_table(change(typed_table(ROWS["members"])), folder / "members.parquet")
+    (folder / "members.csv").unlink()
+    write_manifest(folder)
+
+
+def a_parquet_column_twice(folder: Path) -> None:
+    as_parquet(folder, lambda table: table.append_column("protected", pa.array([True] * 20)))
+
+
+def a_parquet_column_twice_in_other_case(folder: Path) -> None:
+    as_parquet(folder, lambda table: table.append_column("Protected", pa.array([True] * 20)))
+
+
+def names_of_bytes(folder: Path, last: bytes) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        values = pa.array([b"x"] * 19 + [last], pa.binary())
+        text = pa.StringArray.from_buffers(20, *values.buffers()[1:], values.buffers()[0])
+        return table.set_column(table.schema.get_field_index("name"), "name", text)
+
+    as_parquet(folder, change)
+
+
+def parquet_text_in_cp932(folder: Path) -> None:
+    names_of_bytes(folder, "山田".encode("cp932"))
+
+
+def parquet_text_in_cesu_8(folder: Path) -> None:
+    names_of_bytes(folder, "\ud842\udfb7".encode("utf-8", "surrogatepass"))
+
+
+def parquet_text_with_nul(folder: Path) -> None:
+    names_of_bytes(folder, b"a\0b")
 
 
 def too_many_bad_rows(folder: Path) -> None:
@@ -175,10 +252,22 @@ BAD_INPUTS: list[tuple[Callable[[Path], None], Reason, str]] = [
     (no_bytes, Reason.MISSING_COLUMN, "my_number_cards.csv"),
     (cp932, Reason.NOT_UTF8, "from line 2 on"),
     (cp932_far_down, Reason.NOT_UTF8, "from line 30002 on"),
-    (a_line_cut_short, Reason.UNREADABLE, "at line 2"),
-    (a_quotation_mark_lost, Reason.UNREADABLE, "members.csv"),
-    (too_many_bad_rows, Reason.TOO_MANY_REJECTS, "6 of 99 rows break the contract (bad_code 6)"),
-    (too_many_repeated_keys, Reason.TOO_MANY_REJECTS, "6 of 26 rows"),
+    (a_quotation_mark_lost, Reason.UNREADABLE, "a quotation mark"),
+    (a_quotation_mark_lost_in_a_large_file, Reason.UNREADABLE, "from line 2 on"),
+    (a_line_of_megabytes, Reason.UNREADABLE, "from line 21 on"),
+    (cut_inside_a_character, Reason.NOT_UTF8, "from line 21 on"),
+    (mixed_line_ends, Reason.UNREADABLE, "line ends differ (CRLF and LF) from line 20 on"),
+    (utf_16, Reason.NOT_UTF8, "UTF-16"),
+    (cesu_8, Reason.NOT_UTF8, "CESU-8"),
+    (a_nul, Reason.UNREADABLE, "NUL character (U+0000) from line 2 on"),
+    (a_column_twice_in_other_case, Reason.MISSING_COLUMN, "protected is there twice"),
+    (a_parquet_column_twice, Reason.MISSING_COLUMN, "protected is there twice"),
+    (a_parquet_column_twice_in_other_case, Reason.MISSING_COLUMN, "protected is there twice"),
+    (parquet_text_in_cp932, Reason.NOT_UTF8, "column name: not UTF-8 (CP932"),
+    (parquet_text_in_cesu_8, Reason.NOT_UTF8, "column name: not UTF-8 but CESU-8"),
+    (parquet_text_with_nul, Reason.NOT_UTF8, "in row 20"),
+    (too_many_bad_rows, Reason.TOO_MANY_REJECTS, "(sex bad_code 6, first in row 1, 2, 3)"),
+    (too_many_repeated_keys, Reason.TOO_MANY_REJECTS, "suffix) repeated, at least 6, first in row 1, 2, 3"),
     (unknown_contract, Reason.UNKNOWN_CONTRACT, "register/v1"),
     (wrong_as_of, Reason.WRONG_AS_OF, "manifest.json"),
 ]
@@ -266,6 +355,65 @@ def test_damage_inside_a_parquet_file_is_found_though_its_hash_was_promised(tmp_
         stage_drop(drop_at(folder), load_campaign(), tmp_path / "work")
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda line: line.replace(b"employee,", b""),
+        lambda line: line + b",",  # the field more is empty
+        lambda line: line.replace("　".encode(), b","),
+        lambda line: line.removesuffix(b",false"),
+    ],
+)
+def test_a_row_with_more_or_fewer_fields_is_rejected_and_never_shifted(
+    tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    folder = deliver(tmp_path / "register", ROWS)
+    lines = csv_bytes(ROWS["members"]).split(b"\r\n")
+    for row in (3, 20):
+        lines[row] = spoil(lines[row])
+    (folder / "members.csv").write_bytes(b"\r\n".join(lines))
+    write_manifest(folder)
+    staged = stage_drop(drop_at(folder), load_campaign(), tmp_path / "work")
+    assert staged.files["members"].rejects == {"bad_format": 2}
+    sql = f"select row_number, column_name, row_key from '{staged.table('rejects')}'"
+    assert duckdb.sql(sql).fetchall() == [(3, None, None), (20, None, None)]
+    assert duckdb.sql(f"select distinct name from '{staged.table('members')}'").fetchall() == [(PERSONAL[0],)]
+
+
+@pytest.mark.parametrize("above", ["country=GB", "protected=true", "name=x", "lost_on=2020-01-01"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_value_in_the_file_counts_and_never_a_folders_name(tmp_path: Path, above: str, form: str) -> None:
+    folder = deliver(tmp_path / above, clean(2), form=form)
+    staged = stage_drop(drop_at(folder), load_campaign(), tmp_path / above / "work")
+    members = pq.ParquetFile(staged.table("members")).read().select(["name", "protected", "lost_on"]).to_pylist()
+    assert members == [{"name": PERSONAL[0], "protected": False, "lost_on": None}] * 2
+    assert pq.ParquetFile(staged.table("addresses")).read()["country"].to_pylist() == ["JP", "JP"]
+
+
+def test_parquet_text_without_its_mark_is_read_right(tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "register", clean(2), form="parquet")
+    table = pq.ParquetFile(folder / "members.parquet").read()
+    binary = [field.with_type(pa.binary()) if field.type == pa.string() else field for field in table.schema]
+    pq.write_table(table.cast(pa.schema(binary)), folder / "members.parquet", store_schema=False)
+    write_manifest(folder)
+    staged = stage_drop(drop_at(folder), load_campaign(), tmp_path / "work")
+    assert pq.ParquetFile(staged.table("members")).read()["name"].to_pylist() == [PERSONAL[0]] * 2
+
+
+@pytest.mark.parametrize("name", ["file_row_number", "filename", "row_number", "extra_0", "birth_date_value", "Notes"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_further_column_of_any_name_is_let_be(tmp_path: Path, name: str, form: str) -> None:
+    folder = deliver(tmp_path / "register", clean(2), form=form)
+    if form == "csv":
+        (folder / "members.csv").write_bytes(csv_bytes([{name: "7", **row} for row in clean(2)["members"]]))
+    else:
+        table = pq.ParquetFile(folder / "members.parquet").read().append_column(name, pa.array([7, 7]))
+        pq.write_table(table, folder / "members.parquet")
+    write_manifest(folder)
+    staged = stage_drop(drop_at(folder), load_campaign(), tmp_path / "work")
+    assert (staged.files["members"].accepted, staged.rejected["members"]) == (2, 0)
+
+
 # --- the command --------------------------------------------------------------------------------------------
 
 
@@ -288,6 +436,28 @@ def test_the_check_command_fails_with_the_message(tmp_path: Path, whole_register
     assert result.exit_code == 1
     assert "a My Number stands in name (1 row)" in result.output
     assert MY_NUMBER not in result.output
+
+
+def test_the_check_command_writes_the_rejects_without_their_values(tmp_path: Path) -> None:
+    folder, out = deliver(tmp_path / "register", ROWS), tmp_path / "rejects.csv"
+    too_many_bad_rows(folder)
+    result = CliRunner().invoke(app, ["check", str(folder.parent), "--out", str(out)])
+    assert result.exit_code == 1
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "drop,file,row_number,column_name,reason_code"
+    assert lines[1:] == [f"as_of=2025-04-30,members,{n},sex,bad_code" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["as_of=2025-05-31.filepart", "as_of=2025-05-31.part", "as_of=2025-04-30_old",
+                                  "as_of=2025-04-30 - コピー"])  # fmt: skip
+def test_what_is_no_drop_beside_the_drops_is_passed_over(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = deliver(tmp_path / "register", ROWS)
+    (tmp_path / "register" / name).mkdir()
+    assert [drop.name for drop in list_drops(folder.parent, AS_OF)] == [folder.name]
+    assert "no drop" in caplog.text
+    assert CliRunner().invoke(app, ["check", str(folder.parent)]).exit_code == 0
 
 
 def test_the_check_command_fails_where_no_drop_is(tmp_path: Path) -> None:

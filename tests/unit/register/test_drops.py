@@ -34,10 +34,12 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["as_of=2025-02-29", "as_of=20250430", "as_of=today"])
-def test_a_folder_that_names_no_day_is_an_error(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_names_no_day_is_passed_over_and_told(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(RegisterDropError, match="as_of=YYYY-MM-DD"):
-        list_drops(tmp_path, AS_OF)
+    assert list_drops(tmp_path, AS_OF) == []
+    assert f"{name} beside the drops is no drop" in caplog.text
 
 
 def test_a_missing_register_folder_is_an_error(tmp_path: Path) -> None:

@@ -17,14 +17,20 @@ final as (
         {{ substituted('employers.name') }} as name,
         {{ normalised_postal_code('employers.postal_code') }} as postal_code,
         {{ substituted('employers.address') }} as address,
-        {{ substituted('employers.building') }} as building,
+        {{ printed_building('employers.building') }} as building,
         case
             when employers.closed_on <= coalesce(run_context.run_on, run_context.as_of) then 'closed'
             when
                 {{ is_blank('employers.name') }}
                 or {{ is_blank('employers.address') }}
+                or {{ is_word_for_nothing('employers.address') }}
                 or {{ normalised_postal_code('employers.postal_code') }} is null
                 then 'address_missing'
+            when
+                {{ is_damaged_name('employers.name') }}
+                or {{ is_damaged('employers.address') }}
+                or {{ is_damaged('employers.building') }}
+                then 'damaged_text'
             when
                 not {{ all_fit_print([
                     ('employers.name', 'campaign.max_name_width'),

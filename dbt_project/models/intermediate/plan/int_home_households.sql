@@ -133,7 +133,7 @@ final as (
         numbered_lots.lot_number,
         with_address.postal_code,
         {{ substituted('with_address.address') }} as address,
-        {{ substituted('with_address.building') }} as building
+        {{ printed_building('with_address.building') }} as building
     from placed
     inner join numbered_lots
         on placed.prefecture = numbered_lots.prefecture and placed.lot_index = numbered_lots.lot_index

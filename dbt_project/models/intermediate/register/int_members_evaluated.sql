@@ -1,8 +1,10 @@
 {%- set lines = [
     (9, 'is_overseas'),
     (10, 'is_address_missing'),
-    (11, 'is_unprintable'),
-    (12, 'is_held_at_employer'),
+    (11, 'is_damaged'),
+    (12, 'has_no_kana'),
+    (13, 'is_unprintable'),
+    (14, 'is_held_at_employer'),
 ] -%}
 
 -- Read twice, for other columns each time: a copy of all rows in memory would cost more than the second scan.
@@ -38,10 +40,9 @@ open_addresses as (
 address_verdicts as (
     select
         open_addresses.household_key,
-        coalesce(open_addresses.country <> 'JP', false) as is_overseas,
-        open_addresses.country is null
-        or {{ is_blank('open_addresses.address') }}
-        or {{ normalised_postal_code('open_addresses.postal_code') }} is null as is_address_missing,
+        {{ is_abroad('open_addresses.country') }} as is_overseas,
+        {{ is_address_missing('open_addresses') }} as is_address_missing,
+        {{ is_damaged('open_addresses.address') }} or {{ is_damaged('open_addresses.building') }} as is_damaged,
         {{ all_fit_print([
             ('open_addresses.address', 'campaign.max_address_width'),
             ('open_addresses.building', 'campaign.max_building_width'),
@@ -63,6 +64,7 @@ household_verdicts as (
         address_verdicts.is_overseas,
         address_verdicts.is_address_missing,
         address_verdicts.fits_address,
+        address_verdicts.is_damaged,
         employer_addresses.compared_address is not null as address_is_employer
     from address_verdicts
     left join employer_addresses on address_verdicts.compared_address = employer_addresses.compared_address
@@ -70,7 +72,9 @@ household_verdicts as (
 
 with_address as (
     select
-        judged.*,
+        judged.* exclude (has_no_kana),
+        coalesce(judged.has_no_kana, false) as has_no_kana,
+        coalesce(judged.has_damaged_names, false) or coalesce(household_verdicts.is_damaged, false) as is_damaged,
         coalesce(household_verdicts.is_overseas, false) as is_overseas,
         coalesce(household_verdicts.is_address_missing, true) as is_address_missing,
         not judged.fits_names or not coalesce(household_verdicts.fits_address, true) as is_unprintable,

@@ -49,7 +49,10 @@ people as (
         members.decided_on > campaign.enrolled_through
         and members.decided_on < campaign.new_enrollee_from as is_between_routes,
         {{ fits_print('members.name', 'campaign.max_name_width') }} as fits_name,
-        {{ fits_print('members.name_kana', 'campaign.max_name_width') }} as fits_kana
+        {{ fits_print('members.name_kana', 'campaign.max_name_width') }} as fits_kana,
+        {{ is_damaged_name('members.name') }} as has_damaged_name,
+        {{ is_damaged_name('members.name_kana') }} as has_damaged_kana,
+        {{ is_blank('members.name_kana') }} as has_no_kana
     from members
     cross join campaign
 ),
@@ -60,7 +63,9 @@ insured as (
         has_lost_membership,
         has_reached_75,
         is_protected,
-        fits_name
+        fits_name,
+        has_damaged_name,
+        has_no_kana
     from people
     where is_insured
 ),
@@ -75,7 +80,9 @@ with_insured as (
         is_new_enrollee,
         is_between_routes,
         false as has_no_insured,
-        fits_name and fits_kana as fits_names
+        fits_name and fits_kana as fits_names,
+        has_damaged_name or has_damaged_kana as has_damaged_names,
+        has_no_kana
     from people
     where is_insured
     union all
@@ -88,7 +95,11 @@ with_insured as (
         people.is_new_enrollee,
         people.is_between_routes,
         insured.household_key is null as has_no_insured,
-        people.fits_name and people.fits_kana and coalesce(insured.fits_name, true) as fits_names
+        people.fits_name and people.fits_kana and coalesce(insured.fits_name, true) as fits_names,
+        people.has_damaged_name
+        or people.has_damaged_kana
+        or coalesce(insured.has_damaged_name, false) as has_damaged_names,
+        people.has_no_kana or coalesce(insured.has_no_kana, false) as has_no_kana
     from people
     left join insured on people.household_key = insured.household_key
     where not people.is_insured
@@ -150,7 +161,9 @@ final as (
         coalesce(decisions.is_released, false) as is_released,
         coalesce(decisions.is_excluded, false) as is_excluded_by_person,
         judged.need,
-        judged.fits_names
+        judged.fits_names,
+        judged.has_damaged_names,
+        judged.has_no_kana
     from judged
     left join decisions on judged.member_key = decisions.member_key
 )

@@ -174,10 +174,14 @@ gathered as (
         live_certificates.certificate_id as live_certificate_id,
         coalesce(live_certificates.can_be_pulled, false) as can_be_pulled,
         decided_by_person.decision,
-        coalesce(addresses.country <> 'JP', false) as is_overseas,
-        addresses.country is null
-        or {{ is_blank('addresses.address') }}
-        or {{ normalised_postal_code('addresses.postal_code') }} is null as is_address_missing,
+        {{ is_abroad('addresses.country') }} as is_overseas,
+        {{ is_address_missing('addresses') }} as is_address_missing,
+        {{ is_damaged_name('insured.name') }}
+        or {{ is_damaged_name('members.name') }}
+        or {{ is_damaged_name('members.name_kana') }}
+        or {{ is_damaged('addresses.address') }}
+        or {{ is_damaged('addresses.building') }} as is_damaged,
+        {{ is_blank('members.name_kana') }} or {{ is_blank('insured.name_kana') }} as has_no_kana,
         {{ all_fit_print([
             ('insured.name', 'campaign.max_name_width'),
             ('members.name', 'campaign.max_name_width'),
@@ -237,6 +241,8 @@ with_reason as (
             when valid_until < judged_for then 'validity_over'
             when is_overseas then 'address_overseas'
             when is_address_missing then 'address_missing'
+            when is_damaged then 'damaged_text'
+            when has_no_kana then 'kana_missing'
             when not fits_text then 'unprintable_text'
             when employer_hold_code is not null and coalesce(decision <> 'release', true) then employer_hold_code
         end as reason_code
@@ -256,6 +262,8 @@ with_outcome as (
                     'card_record_rejected',
                     'address_overseas',
                     'address_missing',
+                    'damaged_text',
+                    'kana_missing',
                     'unprintable_text',
                     'employer_unknown',
                     'employer_closed',

@@ -135,9 +135,10 @@ beside_newest as (
         {{ substituted('members.name_kana') }} as name_kana,
         members.birth_date,
         {{ substituted('insured.name') }} as addressee_name,
+        insured.name_kana as insured_kana,
         {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
         {{ substituted('addresses.address') }} as address,
-        coalesce({{ substituted('addresses.building') }}, '') as building,
+        coalesce({{ printed_building('addresses.building') }}, '') as building,
         addresses.country,
         {{ card_need('planned.posting_date') }} as need,
         {{ valid_until(
@@ -163,9 +164,10 @@ changed as (
         or coalesce(frozen_birth_date <> birth_date, true)
         or ({{ text_differs('frozen_addressee_name', 'addressee_name') }})
         or coalesce(frozen_postal_code <> postal_code, true)
-        or ({{ text_differs('frozen_address', 'address') }})
-        or ({{ text_differs('frozen_building', 'building') }})
-        or coalesce(country <> 'JP', true) as has_changed
+        or ({{ address_differs('frozen_address', 'address') }})
+        or ({{ address_differs('frozen_building', 'building') }})
+        or {{ is_abroad('country') }}
+        or {{ is_blank('country') }} as has_changed
     from beside_newest
 ),
 
@@ -192,12 +194,21 @@ compared as (
         -- What the new values would be held for (rules: what becomes of each row, lines 9 to 11).
         case
             when households_with_incident.household_key is not null then 'replacement_stopped'
-            when changed.country <> 'JP' then 'address_overseas'
+            when {{ is_abroad('changed.country') }} then 'address_overseas'
             when
-                changed.country is null
+                {{ is_blank('changed.country') }}
                 or {{ is_blank('changed.address') }}
+                or {{ is_word_for_nothing('changed.address') }}
                 or changed.postal_code is null
                 then 'address_missing'
+            when
+                {{ is_damaged_name('changed.addressee_name') }}
+                or {{ is_damaged_name('changed.name') }}
+                or {{ is_damaged_name('changed.name_kana') }}
+                or {{ is_damaged('changed.address') }}
+                or {{ is_damaged('changed.building') }}
+                then 'damaged_text'
+            when {{ is_blank('changed.name_kana') }} or {{ is_blank('changed.insured_kana') }} then 'kana_missing'
             when
                 not {{ all_fit_print([
                     ('changed.addressee_name', 'campaign.max_name_width'),

@@ -63,6 +63,12 @@ deadline_verdict as (
     select * from {{ ref('fct_deadline_verdict') }}
 ),
 
+full_drops as (
+    select distinct 'as_of=' || registers.as_of as file_name
+    from {{ ref('stg_registers') }} as registers
+    where registers.kind = 'full'
+),
+
 -- The printer answers a file by its next weekly report.
 answered_files as (
     select distinct file_name
@@ -475,9 +481,29 @@ taken_in as (
     group by source_file
 ),
 
+-- A refused drop is superseded by a later full one: what is in it is not seen till then.
+drops_refused as (
+    select
+        'register_drop_refused' as alert_code,
+        refusals.file_name as subject,
+        count(*) as count,
+        min(refusals.received_on) as raised_on,
+        'critical' as severity
+    from refusals
+    anti join full_drops on refusals.file_name < full_drops.file_name
+    left join full_drops as same_day on refusals.file_name = same_day.file_name
+    where
+        starts_with(refusals.file_name, 'as_of=')
+        and (same_day.file_name is null or starts_with(refusals.reason, 'conflict'))
+    group by refusals.file_name
+),
+
 answers_refused as (
     select
-        'answer_refused' as alert_code,
+        case
+            when starts_with(refusals.reason, 'files in the inbox that no feed takes') then 'feed_file_untaken'
+            else 'answer_refused'
+        end as alert_code,
         refusals.file_name as subject,
         count(*) as count,
         min(refusals.received_on) as raised_on,
@@ -485,8 +511,8 @@ answers_refused as (
     from refusals
     left join taken_in
         on refusals.file_name = taken_in.source_file and refusals.received_on < taken_in.received_on
-    where taken_in.source_file is null
-    group by refusals.file_name
+    where taken_in.source_file is null and not starts_with(refusals.file_name, 'as_of=')
+    group by all
 ),
 
 -- The day itself is no subject: what cannot be posted in time is one alert until it can.
@@ -553,6 +579,8 @@ alerts as (
     select * from feed_rows
     union all
     select * from answers_refused
+    union all
+    select * from drops_refused
     union all
     select * from deadline
 ),

@@ -41,7 +41,10 @@ by_day as materialized (
     from members
     inner join cards on members.member_key = cards.member_key
     left join certificate_holders on members.member_key = certificate_holders.member_key
-    where cards.certificate_expires_on is not null
+    cross join campaign
+    -- A card lasts until the 10th birthday after its issue (rules: My Number card validity); a later day is "no end",
+    -- as 9999-12-31 is, and stretches no calendar.
+    where cards.certificate_expires_on < campaign.snapshot_as_of + interval 12 year
     group by all
 ),
 
