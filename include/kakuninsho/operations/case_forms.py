@@ -33,7 +33,7 @@ def subject_field() -> Schema:
         "pattern": rf"^\s*({CASE}|{CERTIFICATE}|{MEMBER}|{BRANCH}|{PLAN})\s*$",
         "title": "対象",
         "description": "作業一覧の整理番号 (例 GK4AH-PTWH1)。支部を再開するときは都道府県コード 2 桁 (例 18)。"
-        "計画を却下するときは計画の名前 (例 release-2025-08-01)。"
+        "計画を却下するときは、承認タスクにある計画の名前。"
         "氏名や住所は書かないでください: 住所の訂正は基幹システムで行い、ここには訂正したことだけを記録します。",
     }
 

@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
     store = FactStore(tmp_path / "data")
     store.initialise()
     list_plan(store)
-    return Settings(store.data, tmp_path, tmp_path, tmp_path, CAMPAIGN)
+    return Settings(store.data, tmp_path, tmp_path, store.keys, CAMPAIGN)
 
 
 def rows_of_csv(content: bytes) -> list[list[str]]:

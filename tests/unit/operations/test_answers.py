@@ -28,7 +28,6 @@ def settings(tmp_path: Path) -> Settings:
         tmp_path / "feeds",
         tmp_path / "keys",
         "fy2025",
-        automatic_approvals=True,
     )
 
 

@@ -612,7 +612,7 @@ def _member_rejects(c: Catalogue) -> None:
         member("number", "0123", "bad_format")
         member("suffix", "0", "bad_format")
         member("relationship", "dependent", "inconsistent")
-        member("name_kana", "ア" * 41, "bad_format")
+        member("name_kana", "ア" * 201, "bad_format")
         member("birth_date", c.day(1), "bad_date", qualified_on=c.day(1))
         member("qualified_on", date(1980, 6, 14), "inconsistent")
         member("lost_on", c.on(-1, 3, 31), "inconsistent")
