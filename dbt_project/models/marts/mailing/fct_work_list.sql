@@ -1,5 +1,5 @@
-with unserved as (
-    select * from {{ ref('fct_unserved_people') }}
+with waiting as (
+    select * from {{ ref('int_people_waiting') }}
     where stage in ('held', 'pulled_and_held', 'at_branch_desk')
 ),
 
@@ -15,10 +15,10 @@ rolling_due as (
 
 final as (
     select
-        insurer_number,
-        symbol,
-        number,
-        suffix,
+        {{ insurer_number(prefecture_of('member_key', of='member')) }} as insurer_number,
+        {{ symbol_text(employer_of_member('member_key')) }} as symbol,
+        {{ number_text(household_of_member('member_key')) }} as number,
+        {{ suffix_text('member_key') }} as suffix,
         case stage
             when 'held' then case when certificate_id is null then 'snapshot' else 'returned' end
             when 'pulled_and_held' then 'pulled'
@@ -27,7 +27,7 @@ final as (
         reason_code,
         certificate_id,
         null::varchar as request_id
-    from unserved
+    from waiting
     union all
     select
         insurer_number,
