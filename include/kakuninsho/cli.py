@@ -353,27 +353,19 @@ def decide(
     as_json: AsJson = False,
 ) -> None:
     """Record a person's decision as a fact."""
-    from kakuninsho.operations.deciding import check_decision, people_missing, read_wish, record_decision
+    from kakuninsho.operations.deciding import check_decision, read_wish, record_decision, refuse_second_person
 
     settings = _settings(data)
     wish = read_wish(settings, member, decision, on, reason)
     checked = check_decision(settings, wish)
+    refuse_second_person(checked)
     fact = record_decision(settings, wish.member, wish.decision, by, wish.on, wish.reason_code)
-    missing = people_missing(settings, wish) if checked.needs_second else 0
     if as_json:
-        told = {"warnings": checked.warnings, "people_missing": missing}
-        as_lines({"fact": fact.name, "case": checked.case, "source": fact.meta["source"], **told})
+        told = {"case": checked.case, "source": fact.meta["source"], "warnings": checked.warnings}
+        as_lines({"fact": fact.name, **told})
         return
     console.print(t("記録しました: ", "recorded: ") + f"{checked.case}  {fact.name}", highlight=False)
-    warnings = list(checked.warnings)
-    if missing:
-        warnings.append(
-            t(
-                "支援措置の保留です。もう一人の release が要ります",
-                "a hold for protection: a second person must release too",
-            )
-        )
-    for warning in warnings:
+    for warning in checked.warnings:
         console.print(f"[yellow]{warning}[/]", highlight=False)
 
 

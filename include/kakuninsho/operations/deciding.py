@@ -216,10 +216,18 @@ def record_decision(
     return fact
 
 
-def people_missing(settings: Settings, wish: Decision) -> int:
-    """How many people more must release a hold for protection."""
-    people = {row["decided_by"] for row in _decisions(settings, wish.member) if row["decision"] == RELEASE}
-    return max(0, PEOPLE_TO_RELEASE_PROTECTION - len(people))
+def refuse_second_person(checked: Checked) -> None:
+    """Refuse, at the terminal, what takes two people: a name typed there proves nobody (rules: approvals).
+
+    Raises:
+        DecisionError: the decision takes a second person.
+    """
+    if checked.needs_second:
+        raise DecisionError(
+            "支援措置の保留は端末では解けません。画面の DAG record_decision で、二人がそれぞれ入って行ってください",
+            "a hold for protection is not released at the terminal: use the DAG record_decision in the page, where two "
+            "people log in as themselves",
+        )
 
 
 def decisions_of(settings: Settings, member: MemberKey) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ WORDS = {
     "refused": "却下",
     # reasons
     "row_missing": "加入者データに行がない",
+    "row_rejected": "加入者データの行が不備",
     "membership_lost": "資格喪失",
     "reached_75": "75歳到達",
     "address_protected": "支援措置",

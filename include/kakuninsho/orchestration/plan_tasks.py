@@ -22,6 +22,7 @@ from kakuninsho.orchestration.run import (
     own_day,
     passed_on,
     printer_target,
+    run_key,
     settings,
     skip,
 )
@@ -51,10 +52,15 @@ def _given(wish: Any) -> dict[str, Any]:
 
 
 def check_wish(wish: Any) -> dict[str, Any]:
-    """Check what must already be true for a plan; returns the wish in a form that tasks can pass on."""
-    from kakuninsho.operations import planning
+    """Land what lies unread, and check what must already be true for a plan.
+
+    Returns the wish in a form that tasks can pass on.
+    """
+    from kakuninsho.operations import letter_box, planning
 
     branch()
+    if not is_dry_run():
+        decide(lambda: letter_box.land_unread(settings(), as_of(), run_key()))
     if not is_dry_run() and planning.had_nothing_to_do(settings(), wish):
         skip("この日には対象がなかったことが記録されています (nothing to do, found again)")
     checked: dict[str, Any] = _given(
@@ -76,7 +82,7 @@ def draft_plan(wish: dict[str, Any]) -> dict[str, Any]:
 @task(task_display_name="検査 (Great Expectations)", multiple_outputs=False)
 def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
     """Let the gate judge the draft."""
-    from kakuninsho.operations import planning
+    from kakuninsho.operations import letter_box, planning
 
     drafted = passed_on(drafted, "draft_plan")
     wish = _wish(drafted["wish"])
@@ -86,7 +92,8 @@ def judge_plan(drafted: dict[str, Any]) -> dict[str, Any]:
         else:
             planning.note_nothing_to_do(settings(), wish)
         skip(reason)
-    warnings = decide(lambda: planning.judge(settings(), wish))
+    judged: list[str] = decide(lambda: planning.judge(settings(), wish))
+    warnings = letter_box.warnings(settings(), wish.as_of) + judged
     for warning in warnings:
         log.warning("%s", warning)
     _preview(wish, drafted["totals"], warnings)

@@ -197,6 +197,32 @@ class FileSorter:
         )
         return tuple(int(str(row[0])) for row in found)
 
+    def readable_flag(self, column: str) -> str:
+        """SQL that tells, of a row of `judged`, what a boolean column says in any row of its key.
+
+        True where one says so, false where all say so, null where one cannot be read (rules: a rejected row still
+        protects).
+        """
+        self._run(
+            f"""
+            create or replace temp table said as
+            with rows_of_rejects as (
+                select row_number, {self.table.row_key} as row_key, {column}_value as value
+                from ({self._parsed})
+                where row_number in (select row_number from judged)
+                    or {self.table.row_key} in (select row_key from judged where row_key is not null)
+            ),
+            keys as (
+                select coalesce(row_key, -row_number) as of_key,
+                    bool_or(value) as is_true, bool_or(value is null) as is_unreadable
+                from rows_of_rejects
+                group by of_key
+            )
+            select of_key, case when is_true then true when not is_unreadable then false end as value from keys
+            """
+        )
+        return "(select said.value from said where said.of_key = coalesce(judged.row_key, -judged.row_number))"
+
     def _compare_repeated(self) -> None:
         """Exact copies first, then keys that several of the remaining rows hold."""
         columns = ", ".join(map(identifier, self.table.column_names))

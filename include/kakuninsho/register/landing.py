@@ -209,8 +209,10 @@ def _stage_file(
         _refuse_too_many(label, source.rows, repeated, [key], campaign)
     rejects = sorter.judge()
     day = f"date '{drop.as_of.isoformat()}'"
+    readable = sorter.readable_flag("protected") if file.table == "members" else "null"
     connection.execute(
-        f"insert into {REJECTS} select {day}, '{file.table}', row_number, column_name, reason_code, row_key from judged"
+        f"insert into {REJECTS} select {day}, '{file.table}', row_number, column_name, reason_code, row_key,"
+        f" {readable} from judged"
     )
     _refuse_too_many(label, source.rows, sum(rejects.values()), sorter.broken_rules(), campaign)
     outputs = output_columns(table, REGISTER[file.table], {"as_of": day})

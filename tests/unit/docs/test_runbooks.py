@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 def test_every_alert_has_a_runbook() -> None:
     sql = (ROOT / "dbt_project/models/marts/ledger/fct_alerts.sql").read_text(encoding="utf-8")
     lines = [line.split("as alert_code")[0] for line in sql.splitlines() if "as alert_code" in line]
-    raised = {code for line in lines for code in re.findall(r"(?:^|then |else )\s*'([a-z_]+)'", line)}
+    raised = {code for line in lines for code in re.findall(r"(?:^|then |else |, )\s*'([a-z_]+)'", line)}
     written = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} - {"README"}
     assert raised
     assert raised == written

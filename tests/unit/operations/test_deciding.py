@@ -19,10 +19,10 @@ from kakuninsho.operations.deciding import (
     DecisionError,
     check_decision,
     decisions_of,
-    people_missing,
     read_wish,
     record_by,
     record_decision,
+    refuse_second_person,
 )
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.published_copy import NothingPublishedError
@@ -272,9 +272,9 @@ def test_two_different_people_release_protection(published: Settings) -> None:
         with pytest.raises(DecisionError) as caught:
             record_by(published, given, "operator", second, approved=approved)
         assert told in caught.value.ja
-    assert people_missing(published, given) == 2
+    with pytest.raises(DecisionError, match="two people log in"):
+        refuse_second_person(check_decision(published, given))
     assert len(record_by(published, given, "operator", "approver1", approved=True)) == 2
-    assert people_missing(published, given) == 0
     released = [row["decided_by"] for row in decisions_of(published, PROTECTED) if row["decision"] == "release"]
     assert sorted(released) == ["approver1", "operator"]
 

@@ -28,6 +28,12 @@ members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
+rejected_people as (
+    select distinct row_key as member_key
+    from {{ ref('stg_newest_register__rejects') }}
+    where file = 'members' and row_key is not null
+),
+
 employers as (
     select * from {{ ref('int_employers_judged') }}
 ),
@@ -70,6 +76,8 @@ judged as (
         certificates.certificate_id,
         certificates.member_key,
         coalesce(members.protected, false) or coalesce(insured.protected, false) as is_protected,
+        (members.member_key is null and rejected_members.member_key is not null)
+        or (insured.member_key is null and rejected_insured.member_key is not null) as is_rejected,
         case
             when not certificates.is_live then coalesce(certificates.reason_code, certificates.status)
             when members.lost_on <= due.run_on or insured.lost_on <= due.run_on then 'membership_lost'
@@ -95,13 +103,20 @@ judged as (
     inner join certificates on due.envelope_id = certificates.envelope_id
     left join members on certificates.member_key = members.member_key
     left join members as insured on {{ insured_of_household('due.household_key') }} = insured.member_key
+    left join rejected_people as rejected_members on certificates.member_key = rejected_members.member_key
+    left join rejected_people as rejected_insured
+        on {{ insured_of_household('due.household_key') }} = rejected_insured.member_key
     left join employers on {{ employer_of_household('due.household_key') }} = employers.employer_key
 ),
 
-protected_envelopes as (
-    select distinct envelope_id
+-- Nobody knows of a rejected row whether it is protected now: the whole envelope waits, as for protection.
+held_envelopes as (
+    select
+        envelope_id,
+        if(bool_or(is_protected), 'address_protected', 'row_rejected') as reason_code
     from judged
-    where is_protected
+    where is_protected or is_rejected
+    group by envelope_id
 ),
 
 -- One reason for the desk takes the whole envelope there, but for those who are taken out of it.
@@ -118,17 +133,14 @@ placed as (
     select
         judged.*,
         case
-            when protected_envelopes.envelope_id is not null then 'held'
+            when held_envelopes.envelope_id is not null then 'held'
             when judged.closed_reason_code is not null then 'closed'
             when desk_envelopes.envelope_id is not null then 'branch_desk'
             else 'employer_bundle'
         end as outcome,
-        case
-            when protected_envelopes.envelope_id is not null then 'address_protected'
-            else coalesce(judged.closed_reason_code, desk_envelopes.desk_reason_code)
-        end as reason_code
+        coalesce(held_envelopes.reason_code, judged.closed_reason_code, desk_envelopes.desk_reason_code) as reason_code
     from judged
-    left join protected_envelopes on judged.envelope_id = protected_envelopes.envelope_id
+    left join held_envelopes on judged.envelope_id = held_envelopes.envelope_id
     left join desk_envelopes on judged.envelope_id = desk_envelopes.envelope_id
 ),
 

@@ -10,6 +10,12 @@ newest_members as (
     select * from {{ ref('stg_newest_register__members') }}
 ),
 
+rejected_people as (
+    select distinct row_key as member_key
+    from {{ ref('stg_newest_register__rejects') }}
+    where file = 'members' and row_key is not null
+),
+
 released_text as (
     select * from {{ ref('int_released_text') }}
 ),
@@ -74,6 +80,19 @@ targets as (
         and (evaluated.disposition = 'target' or released_text.member_key is not null)
 ),
 
+-- Whom the newest register lacks, or whose newest row was rejected: nobody knows whether they are protected now.
+people as (
+    select member_key from targets
+    union
+    select {{ insured_of_household('household_key') }} as member_key from targets
+),
+
+found_people as (
+    select newest_members.member_key
+    from newest_members
+    semi join people on newest_members.member_key = people.member_key
+),
+
 final as (
     select
         targets.member_key,
@@ -82,6 +101,12 @@ final as (
         case
             when protected_people.member_key is not null or protected_households.household_key is not null
                 then 'address_protected'
+            when found_members.member_key is null or found_insured.member_key is null
+                then if(
+                    rejected_members.member_key is null and rejected_insured.member_key is null,
+                    'row_missing',
+                    'row_rejected'
+                )
             when voluntary_households.household_key is not null then 'household_voluntary'
             when employers.employer_key is null then 'employer_unknown'
             when employers.reason_code = 'closed' then 'employer_closed'
@@ -92,6 +117,12 @@ final as (
     left join protected_people on targets.member_key = protected_people.member_key
     left join protected_households on targets.household_key = protected_households.household_key
     left join voluntary_households on targets.household_key = voluntary_households.household_key
+    left join found_people as found_members on targets.member_key = found_members.member_key
+    left join found_people as found_insured
+        on {{ insured_of_household('targets.household_key') }} = found_insured.member_key
+    left join rejected_people as rejected_members on targets.member_key = rejected_members.member_key
+    left join rejected_people as rejected_insured
+        on {{ insured_of_household('targets.household_key') }} = rejected_insured.member_key
     left join employers on targets.employer_key = employers.employer_key
 )
 

@@ -1,3 +1,4 @@
+{% set no_feed = 'files in the inbox that no feed takes' %}
 with run_context as (
     select * from {{ ref('stg_context') }}
 ),
@@ -500,10 +501,7 @@ drops_refused as (
 
 answers_refused as (
     select
-        case
-            when starts_with(refusals.reason, 'files in the inbox that no feed takes') then 'feed_file_untaken'
-            else 'answer_refused'
-        end as alert_code,
+        if(starts_with(refusals.reason, '{{ no_feed }}'), 'feed_file_untaken', 'answer_refused') as alert_code,
         refusals.file_name as subject,
         count(*) as count,
         min(refusals.received_on) as raised_on,
