@@ -291,6 +291,15 @@ def test_unserved_people_are_listed_with_their_reason(season: Season) -> None:
     ]
 
 
+def test_nobody_without_a_certificate_is_on_no_list(season: Season) -> None:
+    rows = season.facts.rows("select number, stage, reason_code from marts.fct_work_list order by number")
+    assert rows == [
+        ("6", "branch_desk", "household_voluntary"),
+        ("8", "returned", "address_protected"),
+        ("9", "snapshot", "address_missing"),
+    ]
+
+
 def test_everyone_is_counted_once_in_the_first_line_that_fits(season: Season) -> None:
     rows = season.facts.rows("select insurer_number, line, reason_code, people from marts.fct_everyone order by 2, 3")
     assert rows == [

@@ -72,6 +72,10 @@ def test_everyone_is_in_one_line_and_the_last_line_is_listed_by_name(
     people = without - everyone["without"].get("row_rejected_without_key", 0)
     assert _one(marts, "select count(*) from fct_unserved_people") == people > 0
     assert None not in everyone["without"]
+    on_no_list = """select count(*) from fct_unserved_people where reason_code <> 'returned'
+        and (insurer_number, symbol, number, suffix)
+            not in (select (insurer_number, symbol, number, suffix) from fct_work_list)"""
+    assert _one(marts, on_no_list) == 0
 
 
 def test_nothing_is_open_or_unanswered_at_the_end(marts: duckdb.DuckDBPyConnection) -> None:

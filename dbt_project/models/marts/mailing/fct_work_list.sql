@@ -13,7 +13,11 @@ rolling_due as (
     where outcome = 'held'
 ),
 
-final as (
+unserved as (
+    select * from {{ ref('fct_unserved_people') }}
+),
+
+held as (
     select
         {{ insurer_number(prefecture_of('member_key', of='member')) }} as insurer_number,
         {{ symbol_text(employer_of_member('member_key')) }} as symbol,
@@ -50,6 +54,33 @@ final as (
         null::varchar as certificate_id,
         null::varchar as request_id
     from rolling_due
+),
+
+-- The last line of everyone is somebody's work too. What came back waits for the next follow-up, not for a person.
+nothing_in_hand as (
+    select
+        unserved.insurer_number,
+        unserved.symbol,
+        unserved.number,
+        unserved.suffix,
+        'nothing_in_hand' as stage,
+        unserved.reason_code,
+        unserved.certificate_id,
+        null::varchar as request_id
+    from unserved
+    anti join held
+        on
+            unserved.insurer_number = held.insurer_number
+            and unserved.symbol = held.symbol
+            and unserved.number = held.number
+            and unserved.suffix = held.suffix
+    where unserved.reason_code <> 'returned'
+),
+
+final as (
+    select * from held
+    union all
+    select * from nothing_in_hand
 )
 
 select * from final
