@@ -141,17 +141,19 @@ rejections as (
     group by all_rejects.row_key
 ),
 
+-- Few keys are ever rejected: what was accepted of them is found in one scan of the files.
+accepted_since as (
+    select distinct all_rows.member_key
+    from all_rows
+    inner join rejections
+        on all_rows.member_key = rejections.member_key and all_rows.as_of >= rejections.as_of
+    where all_rows.as_of in (select known_drops.as_of from known_drops)
+),
+
 rejected_people as (
     select rejections.member_key
     from rejections
-    where not exists (
-        select 1
-        from all_rows
-        where
-            all_rows.member_key = rejections.member_key
-            and all_rows.as_of >= rejections.as_of
-            and all_rows.as_of in (select known_drops.as_of from known_drops)
-    )
+    anti join accepted_since on rejections.member_key = accepted_since.member_key
 ),
 
 -- Keys of earlier drops that the newest full drop and its deltas lack.

@@ -13,7 +13,7 @@ final as (
         {{ symbol_text(employer_of_member('everyone.member_key')) }} as symbol,
         {{ number_text(household_of_member('everyone.member_key')) }} as number,
         {{ suffix_text('everyone.member_key') }} as suffix,
-        coalesce(waiting.stage, 'on_no_list') as stage,
+        coalesce(waiting.stage, 'nothing_in_hand') as stage,
         everyone.reason_code,
         waiting.reason_code as detail_code,
         waiting.certificate_id
