@@ -26,6 +26,7 @@ _FINDINGS = [
     "address_protected",
     "validity_over",
     "already_has_certificate",
+    "by_person",
     "details_changed",
     "packed_anew",
 ]

@@ -627,7 +627,9 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
         return Finding("validity_over", "closed")
     if has_another:
         return Finding("already_has_certificate", "closed")
-    if _details(key, planned) != _details(key, newest):
+    is_dependent = key[3] != "00"
+    anew = valid_until(posting_date, member, newest.insured(key), is_dependent)
+    if _details(key, planned) != _details(key, newest) or anew < expires:
         hold = delivery_hold(key, newest, campaign)
         return Finding("details_changed", "held" if hold else "planned_again", hold)
     return None
@@ -636,7 +638,8 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
 def _details(key: Key, register: Register) -> tuple[Any, ...]:
     member, address = register.member(key), register.address(key)
     place = (address_form(address["address"]), address_form(address["building"])) if address else None
-    return one_width(member["name"]), one_width(member["name_kana"]), member["birth_date"], place
+    printed = (member["sex"], member["birth_date"], member["qualified_on"])
+    return one_width(member["name"]), one_width(member["name_kana"]), *printed, place
 
 
 def recheck(

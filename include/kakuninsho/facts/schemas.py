@@ -242,7 +242,7 @@ PLANS: dict[str, Columns] = {
         "posting_date": "DATE",
         "member_key": "BIGINT",
         # row_missing, membership_lost, reached_75, address_protected, validity_over, already_has_certificate,
-        # details_changed; packed_anew for a member without a finding whose envelope is pulled
+        # by_person, details_changed; packed_anew for a member without a finding whose envelope is pulled
         "reason_code": "VARCHAR",
         "outcome": "VARCHAR",  # held, closed, planned_again
         "outcome_reason_code": "VARCHAR",  # of held: why

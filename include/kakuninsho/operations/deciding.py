@@ -32,7 +32,7 @@ from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
-RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = FORM_DECISIONS = DECISIONS[:4]  # the form's; others have their own
+RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD = FORM_DECISIONS = DECISIONS[:5]  # of one member or branch
 PROTECTED = "address_protected"
 PEOPLE_TO_RELEASE_PROTECTION = 2
 
@@ -117,6 +117,8 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
             "その番号の加入者はいません。整理番号または 4 つの番号を確かめてください",
             "there is no such member; check the case number or each of the four numbers",
         )
+    if wish.decision == HOLD:  # of anybody at any time: the next release or follow-up leaves the piece out
+        return Checked(case, wish.decision, wish.on.isoformat(), None, False)
     _refuse_contradiction(recorded, wish)
     warnings: list[str] = []
     if wish.decision == CORRECT_ADDRESS:

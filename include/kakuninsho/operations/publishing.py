@@ -58,7 +58,7 @@ def is_current(settings: Settings, *, but_for_later_drops: bool = False) -> bool
     return _published(settings).get(mark) == found
 
 
-def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
+def publish(settings: Settings, as_of: date, *, thorough: bool = False, over_corrupt: bool = False) -> bool:
     """Build and test every model and replace the published copy, while the caller holds the warehouse's slot.
 
     The ledger and the invariants of the mailing are tested each time; the tests of single columns as well on the
@@ -66,9 +66,12 @@ def publish(settings: Settings, as_of: date, *, thorough: bool = False) -> bool:
     thorough, when the same facts have been published for this day already.
 
     Raises:
+        CorruptFactError: a fact is not as it landed, unless the caller wants to see what that opens (`over_corrupt`).
         TransformError: a model or test fails; the copy that was published before stays.
     """
-    require_sound(settings.store)
+    settings.store.initialise()
+    if not over_corrupt:
+        require_sound(settings.store)
     fingerprint = facts_fingerprint(settings.store, as_of)
     before = _published(settings)
     if not thorough and before.get("facts") == fingerprint:

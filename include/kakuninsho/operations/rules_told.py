@@ -54,7 +54,14 @@ RECHECK_LINES: Lines = (
     ),
     ("validity_over", ("有効期限が差出日より前か", "the validity ends before the posting date")),
     ("already_has_certificate", ("ほかに有効な資格確認書があるか", "a live certificate by another route")),
-    ("details_changed", ("氏名・カナ・生年月日・住所が変わったか", "name, kana, birth date or address changed")),
+    ("by_person", ("人が止めたか (hold_piece)", "a person holds the piece (hold_piece)")),
+    (
+        "details_changed",
+        (
+            "氏名・カナ・性別・生年月日・資格取得日・住所が変わったか、有効期限が早まったか",
+            "name, kana, sex, birth date, qualified_on or address changed, or the validity ends earlier",
+        ),
+    ),
     (
         "card_usable",
         ("マイナ保険証が使えるようになり、引き抜く設定か", "the card has become usable, and the campaign pulls then"),
@@ -66,6 +73,11 @@ FOLLOW_UP_LINES: Lines = (
     (
         "address_protected",
         ("封筒の誰かか被保険者が支援措置の対象か", "anybody of the envelope, or the insured, is protected"),
+    ),
+    ("by_person", ("封筒の誰かを人が止めたか (hold_piece)", "a person holds somebody of the envelope (hold_piece)")),
+    (
+        "row_rejected",
+        ("封筒の誰かか被保険者の最新の行が不備か", "the newest row of somebody of the envelope was rejected"),
     ),
     ("membership_lost", ("本人または被保険者が資格を喪失したか", "own or insured's membership is lost")),
     ("reached_75", ("本人または被保険者が75歳になったか", "own or insured's 75th birthday is over")),
@@ -165,6 +177,8 @@ REASONS: dict[str, Text] = {
     "details_changed": ("印字する内容が変わった", "what is printed has changed"),
     "membership_lost": ("本人または被保険者が資格を喪失した", "own or insured's membership was lost"),
     "reached_75": ("本人または被保険者が75歳になった", "own or insured's 75th birthday"),
+    "by_person": ("人が止めた (hold_piece)", "a person holds the piece (hold_piece)"),
+    "row_rejected": ("最新の加入者データの行が不備である", "the newest row was rejected"),
     "row_missing": ("最新の加入者データに行がない", "the row is missing in the newest register"),
     "address_protected": ("支援措置の対象である", "under address protection"),
     "validity_over": ("有効期限が差出日より前である", "the validity ends before the posting date"),

@@ -39,6 +39,7 @@ WORDS = {
     # reasons
     "row_missing": "加入者データに行がない",
     "row_rejected": "加入者データの行が不備",
+    "by_person": "人が止めた",
     "membership_lost": "資格喪失",
     "reached_75": "75歳到達",
     "address_protected": "支援措置",

@@ -34,6 +34,10 @@ rejected_people as (
     where file = 'members' and row_key is not null
 ),
 
+people_held as (
+    select * from {{ ref('int_people_held') }}
+),
+
 employers as (
     select * from {{ ref('int_employers_judged') }}
 ),
@@ -76,6 +80,7 @@ judged as (
         certificates.certificate_id,
         certificates.member_key,
         coalesce(members.protected, false) or coalesce(insured.protected, false) as is_protected,
+        people_held.member_key is not null as is_held_by_person,
         (members.member_key is null and rejected_members.member_key is not null)
         or (insured.member_key is null and rejected_insured.member_key is not null) as is_rejected,
         case
@@ -103,19 +108,25 @@ judged as (
     inner join certificates on due.envelope_id = certificates.envelope_id
     left join members on certificates.member_key = members.member_key
     left join members as insured on {{ insured_of_household('due.household_key') }} = insured.member_key
+    left join people_held on certificates.member_key = people_held.member_key
     left join rejected_people as rejected_members on certificates.member_key = rejected_members.member_key
     left join rejected_people as rejected_insured
         on {{ insured_of_household('due.household_key') }} = rejected_insured.member_key
     left join employers on {{ employer_of_household('due.household_key') }} = employers.employer_key
 ),
 
--- Nobody knows of a rejected row whether it is protected now: the whole envelope waits, as for protection.
+-- Nobody knows of a rejected row whether it is protected now: the whole envelope waits, as for protection, and as
+-- where a person holds the piece.
 held_envelopes as (
     select
         envelope_id,
-        if(bool_or(is_protected), 'address_protected', 'row_rejected') as reason_code
+        case
+            when bool_or(is_protected) then 'address_protected'
+            when bool_or(is_held_by_person) then 'by_person'
+            else 'row_rejected'
+        end as reason_code
     from judged
-    where is_protected or is_rejected
+    where is_protected or is_held_by_person or is_rejected
     group by envelope_id
 ),
 

@@ -27,6 +27,10 @@ newest_cards as (
     select * from {{ ref('stg_newest_register__my_number_cards') }}
 ),
 
+people_held as (
+    select * from {{ ref('int_people_held') }}
+),
+
 campaign as (
     select * from {{ ref('stg_campaign') }}
 ),
@@ -73,6 +77,7 @@ members as materialized (
         newest_members.member_key,
         newest_members.name,
         newest_members.name_kana,
+        newest_members.sex,
         newest_members.birth_date,
         newest_members.enrolment,
         newest_members.qualified_on,
@@ -121,6 +126,8 @@ beside_newest as (
         frozen_certificates.name as frozen_name,
         frozen_certificates.name_kana as frozen_name_kana,
         frozen_certificates.birth_date as frozen_birth_date,
+        frozen_certificates.sex as frozen_sex,
+        frozen_certificates.qualified_on as frozen_qualified_on,
         frozen_envelopes.addressee_name as frozen_addressee_name,
         frozen_envelopes.postal_code as frozen_postal_code,
         frozen_envelopes.address as frozen_address,
@@ -134,6 +141,8 @@ beside_newest as (
         {{ substituted('members.name') }} as name,
         {{ substituted('members.name_kana') }} as name_kana,
         members.birth_date,
+        members.sex,
+        members.qualified_on,
         {{ substituted('insured.name') }} as addressee_name,
         insured.name_kana as insured_kana,
         {{ normalised_postal_code('addresses.postal_code') }} as postal_code,
@@ -162,6 +171,10 @@ changed as (
         ({{ text_differs('frozen_name', 'name') }})
         or ({{ text_differs('frozen_name_kana', 'name_kana') }})
         or coalesce(frozen_birth_date <> birth_date, true)
+        or (sex is distinct from frozen_sex)
+        or (qualified_on is distinct from frozen_qualified_on)
+        -- The insured's birth date, enrolment or qualified_on was corrected: what is printed would say too much.
+        or coalesce(valid_until_anew < valid_until, false)
         or ({{ text_differs('frozen_addressee_name', 'addressee_name') }})
         or coalesce(frozen_postal_code <> postal_code, true)
         or ({{ address_differs('frozen_address', 'address') }})
@@ -188,6 +201,7 @@ compared as (
             when changed.is_protected then 'address_protected'
             when changed.valid_until < changed.posting_date then 'validity_over'
             when changed.is_superseded or other_certificates.certificate_id is not null then 'already_has_certificate'
+            when people_held.member_key is not null then 'by_person'
             when changed.has_changed then 'details_changed'
             when campaign.pull_when_usable and changed.need is null then 'card_usable'
         end as reason_code,
@@ -221,6 +235,7 @@ compared as (
         end as hold_reason_code
     from changed
     left join other_certificates on changed.certificate_id = other_certificates.certificate_id
+    left join people_held on changed.member_key = people_held.member_key
     left join households_with_incident on changed.household_key = households_with_incident.household_key
     cross join campaign
 ),
@@ -260,7 +275,7 @@ final as (
         is_pulled,
         case
             when not is_pulled then null
-            when reason_code in ('row_missing', 'address_protected') then 'held'
+            when reason_code in ('row_missing', 'address_protected', 'by_person') then 'held'
             when
                 reason_code in (
                     'membership_lost', 'reached_75', 'validity_over', 'already_has_certificate', 'card_usable'
@@ -271,7 +286,7 @@ final as (
         end as outcome,
         case
             when not is_pulled then null
-            when reason_code in ('row_missing', 'address_protected') then reason_code
+            when reason_code in ('row_missing', 'address_protected', 'by_person') then reason_code
             when coalesce(reason_code, 'details_changed') <> 'details_changed' then null
             else hold_reason_code
         end as outcome_reason_code
