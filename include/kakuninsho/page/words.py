@@ -79,6 +79,7 @@ WITHOUT = {
     "employer_closed": "事業所が全喪した",
     "employer_unreachable": "事業所の宛先が印字できない",
     "replacement_stopped": "事故の調査中で作り直しを止めた",
+    "by_person": "担当者が差出しを止めた",
     "given_back": "本人が資格確認書を返した",
     "decided_excluded": "担当者が対象外とした",
     "not_planned": "どの計画にも載っていない",
