@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from mailing_facts import (
     HANDED_OFF,
@@ -424,3 +425,12 @@ def test_lost_return_that_was_followed_up_opens_identity_7_only(
     path = season.facts.store.all("feeds/return_reports")[0].table("rows")
     broken.append((path, without_row(path, f"envelope_id = '{season.number(VOLUNTARY)}'")))
     assert _open_stages(season) == {"7_returned": -1}
+
+
+def test_person_lost_between_the_lines_opens_identity_8_only(season: Season) -> None:
+    before = _open_stages(season)
+    with duckdb.connect(str(season.facts.store.data / "warehouse.duckdb")) as connection:
+        connection.execute(f"delete from intermediate.int_everyone where member_key = {NOWHERE * 100}")
+    season.facts.build(CLOSED, select=["fct_everyone", "fct_ledger_terms", "fct_ledger"])
+    assert season.facts.ledger() == before | {"8_everyone": 1}
+    assert "8_everyone" not in before
