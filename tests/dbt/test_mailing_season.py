@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from mailing_facts import (
     HANDED_OFF,
@@ -281,11 +282,33 @@ def test_duplicate_reports_are_one_event(season: Season) -> None:
 
 
 def test_unserved_people_are_listed_with_their_reason(season: Season) -> None:
-    rows = season.facts.rows("select number, stage, reason_code from marts.fct_unserved_people order by number")
+    rows = season.facts.rows(
+        "select number, stage, reason_code, detail_code from marts.fct_unserved_people order by number"
+    )
     assert rows == [
-        ("6", "at_branch_desk", "household_voluntary"),
-        ("8", "held", "address_protected"),
-        ("9", "held", "address_missing"),
+        ("6", "at_branch_desk", "at_branch_desk", "household_voluntary"),
+        ("8", "held", "address_protected", "address_protected"),
+        ("9", "held", "address_missing", "address_missing"),
+    ]
+
+
+def test_nobody_without_a_certificate_is_on_no_list(season: Season) -> None:
+    rows = season.facts.rows("select number, stage, reason_code from marts.fct_work_list order by number")
+    assert rows == [
+        ("6", "branch_desk", "household_voluntary"),
+        ("8", "returned", "address_protected"),
+        ("9", "snapshot", "address_missing"),
+    ]
+
+
+def test_everyone_is_counted_once_in_the_first_line_that_fits(season: Season) -> None:
+    rows = season.facts.rows("select insurer_number, line, reason_code, people from marts.fct_everyone order by 2, 3")
+    assert rows == [
+        ("01180017", "in_hand", "at_employer", 1),
+        ("01180017", "in_hand", "delivered", 9),  # six of the family, two renamed, one printed again
+        ("01180017", "without", "address_missing", 1),
+        ("01180017", "without", "address_protected", 1),
+        ("01180017", "without", "at_branch_desk", 1),
     ]
 
 
@@ -322,6 +345,7 @@ def test_ledger_closes_at_the_season_s_end_with_nothing_open(season: Season) -> 
         ("5e_stopped", 0, 0, 0),
         ("6_posted", 9, 0, 0),
         ("7_returned", 3, 0, 0),
+        ("8_everyone", 13, 0, 0),  # 15 without the two who left
     ]
 
 
@@ -401,3 +425,12 @@ def test_lost_return_that_was_followed_up_opens_identity_7_only(
     path = season.facts.store.all("feeds/return_reports")[0].table("rows")
     broken.append((path, without_row(path, f"envelope_id = '{season.number(VOLUNTARY)}'")))
     assert _open_stages(season) == {"7_returned": -1}
+
+
+def test_person_lost_between_the_lines_opens_identity_8_only(season: Season) -> None:
+    before = _open_stages(season)
+    with duckdb.connect(str(season.facts.store.data / "warehouse.duckdb")) as connection:
+        connection.execute(f"delete from intermediate.int_everyone where member_key = {NOWHERE * 100}")
+    season.facts.build(CLOSED, select=["fct_everyone", "fct_ledger_terms", "fct_ledger"])
+    assert season.facts.ledger() == before | {"8_everyone": 1}
+    assert "8_everyone" not in before

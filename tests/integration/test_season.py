@@ -17,7 +17,16 @@ import pytest
 
 from kakuninsho.page import figures, render
 
-IDENTITIES = ("1_register", "2_people", "3_envelopes", "4_transfers", "5_pieces", "6_posted", "7_returned")
+IDENTITIES = (
+    "1_register",
+    "2_people",
+    "3_envelopes",
+    "4_transfers",
+    "5_pieces",
+    "6_posted",
+    "7_returned",
+    "8_everyone",
+)
 KAKUNINSHO = Path(sys.executable).parent / "kakuninsho"
 
 
@@ -40,7 +49,7 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0])
 
 
-def test_the_ledger_closes_with_all_seven_identities(summary: dict[str, Any]) -> None:
+def test_the_ledger_closes_with_all_eight_identities(summary: dict[str, Any]) -> None:
     stages = {row["stage"]: row for row in summary["ledger"]}
     assert set(IDENTITIES) <= set(stages)
     assert [stage for stage, row in stages.items() if row["difference"] or not row["closes"]] == []
@@ -51,6 +60,22 @@ def test_each_row_of_the_register_ends_in_one_line(summary: dict[str, Any]) -> N
     register = summary["register"]
     ended = sum(sum(register[part].values()) for part in ("excluded", "held", "target"))
     assert register["rows"] == 2000 == register["rejected"] + ended
+
+
+def test_everyone_is_in_one_line_and_the_last_line_is_listed_by_name(
+    summary: dict[str, Any], marts: duckdb.DuckDBPyConnection
+) -> None:
+    everyone = summary["everyone"]
+    stage = next(row for row in summary["ledger"] if row["stage"] == "8_everyone")
+    without = sum(everyone["without"].values())
+    assert stage["left"] == everyone["able"] + everyone["in_hand"] + everyone["on_the_way"] + without
+    people = without - everyone["without"].get("row_rejected_without_key", 0)
+    assert _one(marts, "select count(*) from fct_unserved_people") == people > 0
+    assert None not in everyone["without"]
+    on_no_list = """select count(*) from fct_unserved_people where reason_code <> 'returned'
+        and (insurer_number, symbol, number, suffix)
+            not in (select (insurer_number, symbol, number, suffix) from fct_work_list)"""
+    assert _one(marts, on_no_list) == 0
 
 
 def test_nothing_is_open_or_unanswered_at_the_end(marts: duckdb.DuckDBPyConnection) -> None:

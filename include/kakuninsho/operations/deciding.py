@@ -27,7 +27,7 @@ from kakuninsho.messages import TwoLanguageError, t
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
-from kakuninsho.operations.work_list import STAGES_AT_BRANCH, find_member
+from kakuninsho.operations.work_list import STAGES_AT_BRANCH, STAGES_NOT_HELD, find_member
 from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
@@ -332,7 +332,7 @@ def _refuse_contradiction(recorded: list[dict[str, Any]], wish: Decision) -> Non
 
 
 def _refuse_unless_open(standing: dict[str, str], wish: Decision) -> None:
-    open_stages = set(standing) - STAGES_AT_BRANCH - {"target", "excluded"}
+    open_stages = set(standing) - STAGES_AT_BRANCH - STAGES_NOT_HELD - {"target", "excluded"}
     if open_stages or (wish.decision == EXCLUDE and "target" in standing):
         return
     if set(standing) & STAGES_AT_BRANCH:

@@ -25,6 +25,9 @@ FOLLOW_UPS = """
 LEDGER = """
     select stage, left_side, right_side, difference, open_count, closes from marts.fct_ledger order by stage
 """
+EVERYONE = """
+    select line, reason_code, sum(people)::bigint from marts.fct_everyone group by all order by all
+"""
 OUTCOMES = ("employer_bundle", "branch_desk", "held", "closed")
 
 
@@ -60,6 +63,7 @@ def summarise(settings: Settings) -> dict[str, Any]:
             "employer_lists": _one(
                 connection, "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
             ),
+            "everyone": _everyone(connection),
             "ledger": ledger,
             "closes": bool(ledger) and all(row["closes"] for row in ledger),
         }
@@ -101,6 +105,17 @@ def _follow_ups(settings: Settings, connection: duckdb.DuckDBPyConnection) -> di
     for run_on, outcome, count in connection.execute(FOLLOW_UPS).fetchall():
         runs.setdefault(run_on, dict.fromkeys(OUTCOMES, 0))[outcome] = count
     return runs
+
+
+def _everyone(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """People by line of rules, everyone on any day; the last line by reason."""
+    found: dict[str, Any] = {"able": 0, "in_hand": 0, "on_the_way": 0, "without": {}}
+    for line, reason, people in connection.execute(EVERYONE).fetchall():
+        if line == "without":
+            found["without"][reason] = people
+        else:
+            found[line] += people
+    return found
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:

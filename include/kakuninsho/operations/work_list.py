@@ -59,6 +59,22 @@ DECIDE: dict[str, tuple[str, str]] = {
         "加入者データから消えた理由を確かめ、release または exclude",
         "why did the row vanish? release or exclude",
     ),
+    "row_rejected": (
+        "加入者データの行を訂正してもらう。受入れられる行が届くまで送らない",
+        "have the register's row corrected; nothing is sent until an accepted row comes",
+    ),
+    "given_back": (
+        "資格確認書を返した人。必要なら交付申請を受け付ける",
+        "gave the certificate back: take a request if one is needed",
+    ),
+    "no_request_filed": (
+        "申請のない新規加入者。本人に確かめ、必要なら交付申請を受け付ける",
+        "a new enrollee who asked for nothing: ask, and take a request if one is needed",
+    ),
+    "no_route": (
+        "どの取扱いにも当たらない。本人に確かめ、必要なら交付申請を受け付ける",
+        "no route serves this person: ask, and take a request if one is needed",
+    ),
     "replacement_stopped": (
         "引き抜いたはずの封筒が差し出された世帯。経過を確かめるまで送らない",
         "a pulled piece of the household was posted: nothing is sent until that is settled",
@@ -93,9 +109,12 @@ STAGES: dict[str, tuple[str, str]] = {
     "branch_desk": ("支部窓口", "branch desk"),
     "request": ("申請の保留", "request held"),
     "rolling": ("随時交付の保留", "rolling issue held"),
+    "nothing_in_hand": ("手元に何もない", "nothing in hand"),
 }
 # Where a certificate lies at the branch, a decision moves nothing: it is handed over or comes back.
 STAGES_AT_BRANCH = frozenset({"returned", "branch_desk"})
+# Nothing is held there that a release or an exclusion could free.
+STAGES_NOT_HELD = frozenset({"nothing_in_hand"})
 
 
 def to_decide(stage: str, reason: str | None, certificate_id: str | None) -> str:

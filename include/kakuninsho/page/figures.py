@@ -141,6 +141,24 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class InLine:
+    """People of the nation in one line of everyone, by reason (rules: everyone, on any day)."""
+
+    line: str
+    reason_code: str
+    people: int
+
+
+@dataclass(frozen=True)
+class Without:
+    """People of one branch who have nothing in hand."""
+
+    prefecture_code: str
+    branch_name: str
+    people: int
+
+
+@dataclass(frozen=True)
 class UsageRate:
     """Use of マイナ保険証 in a prefecture; 00 is the nation."""
 
@@ -190,6 +208,24 @@ class Figures:
     usage_rates: list[UsageRate]
     weeks: list[Week]
     verdict: Verdict | None
+    everyone: list[InLine]
+    without_by_branch: list[Without]
+
+    def in_line(self, line: str) -> int:
+        """People in one line of everyone."""
+        return sum(row.people for row in self.everyone if row.line == line)
+
+    @property
+    def everyone_count(self) -> int:
+        """Everyone on the day: what every share of people is a share of."""
+        return sum(row.people for row in self.everyone)
+
+    @property
+    def without(self) -> list[InLine]:
+        """Who has nothing in hand, by reason, the largest first."""
+        return sorted(
+            (row for row in self.everyone if row.line == "without"), key=lambda row: (-row.people, row.reason_code)
+        )
 
     def people(self, step_code: str) -> int:
         """People of one step of the flow."""
@@ -267,6 +303,20 @@ def _read(connection: duckdb.DuckDBPyConnection) -> Figures:
         ),
         usage_rates=_rows(connection, UsageRate, "marts.fct_usage_rates", "month, prefecture_code"),
         weeks=_rows(connection, Week, "marts.fct_deadline_forecast", "week_start"),
+        everyone=_rows(
+            connection,
+            InLine,
+            "(select line, reason_code, sum(people)::bigint as people from marts.fct_everyone group by all)",
+            "line, reason_code",
+        ),
+        without_by_branch=_rows(
+            connection,
+            Without,
+            "(select insurer_number[3:4] as prefecture_code, branch_name, sum(people)::bigint as people"
+            " from marts.fct_everyone inner join marts.dim_branches using (insurer_number)"
+            " where line = 'without' group by all)",
+            "prefecture_code",
+        ),
         verdict=next(iter(_rows(connection, Verdict, "marts.fct_deadline_verdict", "as_of")), None),
     )
 

@@ -50,6 +50,49 @@ LEDGER = {
     "5e_stopped": ("差出し中止", "中止したロット = 引抜き + 刷り損じ + 保管中 + 廃棄待ち"),
     "6_posted": ("郵送", "差出し = 配達 + 返戻 + 郵送中"),
     "7_returned": ("返戻", "返戻 = 未着後の処理 + 期日前"),
+    "8_everyone": ("全員", "加入者 + 欠けた人 + 受入不可の人 = 使える + 手元にある + 届く途中 + 手元に何もない"),
+}
+EVERYONE = {
+    "able": "マイナ保険証を使える",
+    "in_hand": "資格確認書が手元にある",
+    "on_the_way": "資格確認書が届く途中",
+    "without": "手元に何もない",
+}
+# Why somebody has nothing in hand. Codes that a person's decision or a later rule brings are shown as they are.
+WITHOUT = {
+    "returned": "返戻された (次の発送待ち)",
+    "at_branch_desk": "支部窓口にある",
+    "row_missing": "最新の加入者データに行がない",
+    "row_rejected": "加入者データの行が受入不可",
+    "row_rejected_without_key": "受入不可で誰の行か読めない (行数)",
+    "address_protected": "支援措置の対象",
+    "between_routes": "どちらの取扱いの対象でもない決定日",
+    "household_without_insured": "世帯に被保険者の行がない",
+    "card_record_rejected": "カードの行が受入不可",
+    "address_overseas": "住所が国外",
+    "address_missing": "住所がない・不備",
+    "damaged_text": "文字が欠けている",
+    "kana_missing": "フリガナがない",
+    "unprintable_text": "印字できない文字",
+    "address_is_employer": "住所が事業所と同じ",
+    "employer_unknown": "事業所の登録がない",
+    "employer_closed": "事業所が全喪した",
+    "employer_unreachable": "事業所の宛先が印字できない",
+    "replacement_stopped": "事故の調査中で作り直しを止めた",
+    "by_person": "担当者が差出しを止めた",
+    "given_back": "本人が資格確認書を返した",
+    "decided_excluded": "担当者が対象外とした",
+    "not_planned": "どの計画にも載っていない",
+    "request_refused": "申請が却下された",
+    "no_request_filed": "新規加入者で申請がない",
+    "membership_lost": "資格喪失で終了した後に再び加入",
+    "reached_75": "75歳で終了した後も加入中",
+    "validity_over": "有効期限が差出し前に終わる",
+    "already_has_certificate": "ほかの資格確認書があった",
+    "card_usable": "カードが使えたため引き抜いた",
+    "return_expected": "喪失で返却を待った後に再び加入",
+    "spoiled": "刷り損じのまま",
+    "no_route": "どの取扱いにも当たらない",
 }
 LOT_KINDS = {
     "home": "個人宛",
@@ -78,6 +121,7 @@ WORK_STAGES = {
     "branch_desk": "支部窓口",
     "request": "申請の保留",
     "rolling": "随時の保留",
+    "nothing_in_hand": "手元に何もない",
 }
 SEVERITIES = {"critical": "重大", "warning": "注意"}
 

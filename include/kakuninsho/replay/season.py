@@ -19,6 +19,7 @@ from kakuninsho.replay.tables import (
     FOLLOW_UP_COLUMNS,
     WAVE_COLUMNS,
     counts_table,
+    everyone_table,
     ledger_table,
     register_table,
 )
@@ -190,6 +191,7 @@ def _report(settings: Settings, outside: Path, console: Console, *, complete: bo
     console.print(
         counts_table(t("未着後 事業所発送", "Follow-ups"), "実施日", FOLLOW_UP_COLUMNS, summary["follow_ups"])
     )
+    console.print(everyone_table(summary["everyone"]))
     console.print(ledger_table(summary["ledger"]))
     agrees = _compare_expected(settings, outside, console)
     for name, path in (

@@ -21,6 +21,10 @@ LEDGER_NAMES = {
     "5": ("差出指示 = 投函 + 引抜き + 刷損 + 未報告", "released = posted + pulled + spoiled + open"),
     "6": ("投函 = 配達 + 返戻 + 配達中", "posted = delivered + returned + in transit"),
     "7": ("返戻 = 事業所 + 支部 + 保留 + 終了 + 次回", "returned = employer + desk + held + closed + not yet due"),
+    "8": (
+        "加入者 + 欠けた人 + 却下された人 = 使える + 手元 + 届く途中 + 手元になし",
+        "members + missing + rejected = able + in hand + on the way + without",
+    ),
 }
 # Headings in English, by the Japanese one; a heading that is not here is shown as it is.
 HEADINGS = {
@@ -115,6 +119,30 @@ def register_table(register: Mapping[str, Any]) -> Table:
     for disposition, name in (("excluded", "対象外"), ("held", "保留"), ("target", "対象")):
         for reason, count in register[disposition].items():
             table.add_row(h(name), reason, f"{count:,}")
+    return table
+
+
+EVERYONE_LINES = {
+    "able": ("マイナ保険証を使える", "can use the card"),
+    "in_hand": ("資格確認書が手元にある", "certificate in hand"),
+    "on_the_way": ("資格確認書が届く途中", "certificate on the way"),
+}
+
+
+def everyone_table(everyone: Mapping[str, Any]) -> Table:
+    """Everyone on the day by line (rules: everyone, on any day); who has nothing in hand, by reason."""
+    without: Mapping[str, int] = everyone["without"]
+    total = sum(everyone[line] for line in EVERYONE_LINES) + sum(without.values())
+    table = Table(title=t(f"全員 {total:,} 人", f"Everyone: {total:,} people"), title_justify="left")
+    table.add_column(h("区分"))
+    table.add_column(h("理由"))
+    table.add_column(h("人"), justify="right")
+    for line, name in EVERYONE_LINES.items():
+        table.add_row(t(*name), "", f"{everyone[line]:,}")
+    nothing = t("手元に何もない", "nothing in hand")
+    table.add_row(nothing, "", f"{sum(without.values()):,}")
+    for reason, people in without.items():
+        table.add_row("", reason, f"{people:,}")
     return table
 
 

@@ -74,6 +74,13 @@ def tables() -> dict[str, list[dict[str, Any]]]:
             }
             for branch in branches
         ],
+        "fct_everyone": [
+            {"insurer_number": "01180017", "line": line, "reason_code": reason, "people": people}
+            for line, reason, people in (
+                ("able", "usable", 7000), ("in_hand", "delivered", 2500), ("on_the_way", "handed_off", 480),
+                ("without", "address_missing", 15), ("without", "a_new_reason", 3),
+            )
+        ],
         "fct_waves": [
             {"wave_key": "2025-08", "planned_count": 1050, "pulled_count": 50, "posted_count": 900,
              "returned_count": 30, "open_count": 100},

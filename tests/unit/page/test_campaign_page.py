@@ -33,6 +33,34 @@ def test_every_figure_of_the_flow_of_people_is_shown(html: str) -> None:
         assert f"{row['people_count']:,}" in html
 
 
+def test_the_first_figure_is_who_has_nothing_in_hand(html: str) -> None:
+    first = html[html.index('<div class="key ') :]
+    assert first.startswith('<div class="key bad" id="nothing-in-hand"><span>手元に何もない人</span><b>18</b>')
+    assert "全員 9,998 人のうち</span>" in first
+    table = html[html.index('id="everyone"') : html.index('id="season"')]
+    assert '<td>住所がない・不備</td><td class="n">15</td>' in table
+    assert '<td>a_new_reason</td><td class="n">3</td>' in table  # what has no word is shown as it is
+
+
+def test_served_n_of_n_is_said_only_where_nobody_is_without(tmp_path: Path, html: str) -> None:
+    assert "9,998 人のうち 9,998 人" not in html
+    kit.publish(tmp_path, fct_everyone=[row for row in kit.tables()["fct_everyone"] if row["line"] != "without"])
+    served = render.campaign_page(figures.read(tmp_path), title="令和7年度", base="../", runbooks={})
+    assert "全員 9,980 人のうち 9,980 人" in served
+    assert '<div class="key good" id="nothing-in-hand">' in served
+
+
+def test_each_reason_of_having_nothing_has_a_japanese_word() -> None:
+    model = (DBT_PROJECT / "models" / "intermediate" / "everyone" / "int_everyone.sql").read_text(encoding="utf-8")
+    last_line = model[model.index("else case\n") : model.index("as reason_code\n    from in_lines")]
+    named = set(re.findall(r"(?:then|else) '(\w+)'", last_line))
+    assert len(named) > 8
+    assert named <= set(words.WITHOUT)
+    lines = (DBT_PROJECT / "macros" / "dispositions.sql").read_text(encoding="utf-8")
+    held = set(re.findall(r"when \d+ then '(\w+)'", lines)) - {"new_enrollee"}
+    assert held <= set(words.WITHOUT)
+
+
 def test_each_prefecture_has_a_tile_of_its_own(html: str) -> None:
     assert len(TILES) == len(set(TILES.values())) == 47
     assert html.count('class="chart map map-progress"') == 1

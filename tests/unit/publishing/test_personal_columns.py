@@ -32,6 +32,8 @@ RELIED_ON = {
     "fct_mail_events": "event_id envelope_id event_type occurred_on source_file",
     "fct_employer_lists": "insurer_number symbol number suffix",
     "fct_employer_follow_ups": "envelope_id run_on outcome bundle_id",
+    "fct_everyone": "insurer_number line reason_code people",
+    "fct_unserved_people": "insurer_number symbol number suffix reason_code",
     "fct_ledger": "stage left_side right_side difference closes",
     "fct_usage_rates": "prefecture_code month rate rank source",
     "fct_card_expiry_forecast": "insurer_number month expiring_count grace_ending_count",

@@ -29,6 +29,8 @@ final as (
             when '5e_stopped' then 'pieces of stopped lots = pulled + spoiled + kept back + to be destroyed'
             when '6_posted' then 'posted = delivered + returned + in transit'
             when '7_returned' then 'returned = outcomes of follow-ups + not yet due'
+            when '8_everyone'
+                then 'members + keys missing + keys rejected = able + in hand + on the way + without'
         end as identity,
         left_side::bigint as left_side,
         right_side::bigint as right_side,

@@ -71,6 +71,14 @@ reprints as (
     select * from {{ ref('int_pieces_reprinted') }}
 ),
 
+people_in_drops as (
+    select * from {{ ref('int_people_in_drops') }}
+),
+
+everyone as (
+    select * from {{ ref('fct_everyone') }}
+),
+
 -- 1: what the manifest of the campaign's drop says, against what was made of its rows.
 register_terms as (
     select
@@ -608,6 +616,26 @@ return_terms as (
     group by all
 ),
 
+-- 8: everyone on the day. Left from the files of the drops by key, right from the line that each person is in.
+everyone_terms as (
+    select
+        '8_everyone' as stage,
+        'left' as side,
+        term,
+        people as term_count,
+        0 as open_count
+    from people_in_drops
+    union all
+    select
+        '8_everyone' as stage,
+        'right' as side,
+        line || ':' || reason_code as term,
+        sum(people) as term_count,
+        0 as open_count
+    from everyone
+    group by line, reason_code
+),
+
 terms as (
     select * from register_terms
     union all
@@ -630,6 +658,8 @@ terms as (
     select * from posted_terms
     union all
     select * from return_terms
+    union all
+    select * from everyone_terms
 ),
 
 final as (

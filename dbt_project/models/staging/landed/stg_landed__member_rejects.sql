@@ -5,7 +5,9 @@ with source as (
 final as (
     select
         as_of,
-        row_number
+        row_number,
+        row_key as member_key,
+        protected_readable
     from source
     where file = 'members'
 )
