@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,15 @@ class Lot:
     changes: Row = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     spares: list[str] = field(default_factory=list)
+
+
+def _valid_until(member: Row) -> date:
+    """What a certificate of the season says (rules: validity): a voluntary household's ends with its second year."""
+    started: date = member["qualified_on"]
+    base = date(2029, 11, 30)
+    if member["enrolment"] != "voluntary":
+        return base
+    return min(base, started.replace(year=started.year + 2) - timedelta(days=1))
 
 
 class MailingFacts:
@@ -360,7 +369,7 @@ class MailingFacts:
                         "route": "home",
                         "need": "no_card",
                         "issued_on": lot.posting_date,
-                        "valid_until": date(2029, 11, 30),
+                        "valid_until": _valid_until(row),
                         "qualified_on": row["qualified_on"],
                     }
                     | {name: value for name, value in envelope.changes.items() if name in PLANS["certificates"]}

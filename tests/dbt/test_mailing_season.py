@@ -59,7 +59,11 @@ class Season:
 def _register(facts: MailingFacts) -> None:
     members = [person(FAMILY, suffix) for suffix in range(6)]
     members += [person(key) for key in (PLAIN, LEAVER, RETURNED, SPOILED, PROTECTED, NOWHERE)]
-    members += [person(RENAMED), person(RENAMED, 1), person(VOLUNTARY, enrolment="voluntary")]
+    members += [
+        person(RENAMED),
+        person(RENAMED, 1),
+        person(VOLUNTARY, enrolment="voluntary", qualified_on=date(2024, 10, 1)),
+    ]
     homes = [address(key) for key in HOUSEHOLDS if key != NOWHERE]
     employer = {
         "employer_key": PLAIN // 10_000_000,

@@ -185,8 +185,8 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         posted = totals.get("lots_posted")
         # What holds for each lot was asked of the models when it was drafted; there is no piece to judge.
         return [f"差出済みの {posted} ロットには効果がないため、指示に含めません (posted: no effect)"] if posted else []
-    if wish.kind == "follow_up" and not totals["row_count"]:
-        return ["未着で戻ったものはありません (nothing came back)"]  # of the close: it always makes its plan
+    if wish.kind in {"follow_up", "employer_list"} and not totals["row_count"]:
+        return ["この計画には対象がありません (nobody in this plan)"]  # the close always makes its own
     suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
         wish.kind, "outbound/plan_lots"
     )
