@@ -28,6 +28,10 @@ lots as (
     where not is_voided and not is_replaced
 ),
 
+nothing_to_do as (
+    select * from {{ ref('stg_nothing_to_do') }}
+),
+
 waves as (
     select * from {{ ref('fct_waves') }}
 ),
@@ -105,17 +109,28 @@ home_mail as (
     left join waves on wave_dates.wave_key = waves.wave_key
 ),
 
+-- A run that found nothing to follow up was done all the same.
+runs_done as (
+    select run_on
+    from plans
+    where plan_kind = 'follow_up'
+    union
+    select received_on as run_on
+    from nothing_to_do
+    where plan_kind = 'follow_up'
+),
+
 employer_follow_ups as (
     select
         5 as step_no,
         'employer_follow_up' as step_code,
         follow_up_runs.run_on as starts_on,
         follow_up_runs.run_on as ends_on,
-        count(plans.plan_id) as done_count,
+        count(runs_done.run_on) as done_count,
         1 as total_count,
         0 as days_to_report
     from follow_up_runs
-    left join plans on follow_up_runs.run_on = plans.run_on and plans.plan_kind = 'follow_up'
+    left join runs_done on follow_up_runs.run_on = runs_done.run_on
     group by follow_up_runs.run_on
 ),
 
