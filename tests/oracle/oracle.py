@@ -615,8 +615,8 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
     has_another: bool = False,
 ) -> Finding | None:
     """First match of the re-check; `planned` is the register that the envelope was planned from."""
-    member = newest.member(key)
-    if member is None:
+    member, insured = newest.member(key), newest.insured(key)
+    if member is None or insured is None:
         return Finding("row_missing", "held", "row_missing")
     left = left_by(key, newest, posting_date)
     if left:
@@ -627,8 +627,7 @@ def recheck_member(  # noqa: PLR0911 (first match wins)
         return Finding("validity_over", "closed")
     if has_another:
         return Finding("already_has_certificate", "closed")
-    is_dependent = key[3] != "00"
-    anew = valid_until(posting_date, member, newest.insured(key), is_dependent)
+    anew = valid_until(posting_date, member, insured, key[3] != "00")
     if _details(key, planned) != _details(key, newest) or anew < expires:
         hold = delivery_hold(key, newest, campaign)
         return Finding("details_changed", "held" if hold else "planned_again", hold)

@@ -92,8 +92,11 @@ def feed_floor(holds: str) -> Rule:
     )
 
 
-def rows_add_up(table: str, holds: str, *, file: str | None = None) -> Rule:
-    """Accepted rows and rejected rows are together the rows that the manifest declares."""
+def rows_add_up(table: str, holds: str, *, file: str | None = None, of_a_feed: bool = False) -> Rule:
+    """Accepted rows and rejected rows are together the rows that the manifest declares.
+
+    A feed's file without any row at all is the floor's to say (`feed_floor`).
+    """
     rejected = "select count(*) from rejects" + (f" where file = '{file}'" if file else "")
     return Rule(
         "rows_add_up",
@@ -102,7 +105,8 @@ def rows_add_up(table: str, holds: str, *, file: str | None = None) -> Rule:
         "受理した行と除外した行の合計が、送付側の件数（マニフェスト）と一致する",
         holds,
         rows(
-            f"select 1 where (select count(*) from {{batch}}) + ({rejected}) <> $declared_rows",
+            f"select 1 where (select count(*) from {{batch}}) + ({rejected}) <> $declared_rows"
+            + (f" and (select count(*) from {{batch}}) + ({rejected}) > 0" if of_a_feed else ""),
         ),
         of_the_file=True,
         skip_if=unless_given("declared_rows"),
@@ -259,7 +263,7 @@ def feed_rules(feed: str, required: tuple[str, ...]) -> tuple[Rule, ...]:
     """What every feed's file is asked first: that it is whole, and that its required columns have values."""
     return (
         feed_floor("feeds: a file without a row that it declares is no file"),
-        rows_add_up("rows", "feeds: manifest of rows"),
+        rows_add_up("rows", "feeds: manifest of rows", of_a_feed=True),
         reject_limit("rows", "feeds: max_reject_rate"),
         reject_reasons_known("feeds: reason codes"),
         present("rows", required, f"{feed}: required columns"),

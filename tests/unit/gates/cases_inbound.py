@@ -238,7 +238,7 @@ def _feed(feed: str, base: str, breaks: dict[str, Break]) -> Case:
         base + reject.format(1),
         {"declared_rows": 61},
         {
-            "row_floor_rows": Break("delete from rows", {"declared_rows": 1}),
+            "row_floor_rows": Break("delete from rows; delete from rejects", {"declared_rows": 1}),
             "rows_add_up": Break("", {"declared_rows": 60}),
             "reject_limit": Break(reject.format(6), {"declared_rows": 67}),
             "reject_reason_known": Break("update rejects set reason_code = 'because'"),
