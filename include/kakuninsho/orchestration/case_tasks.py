@@ -92,7 +92,8 @@ def _check_rejection(on: date, by: str) -> dict[str, Any]:
     decide(lambda: check_rejection(settings(), plan_id, by))
     if is_dry_run():
         skip("試行のためここで終わります。判断は記録していません (dry run)")
-    return {"plan_id": plan_id, "decision": REJECT_PLAN, "on": on.isoformat(), "needs_second": False, "first": by}
+    told = {"case": plan_id, "warnings": [], "first": by}  # the second question is rendered, though nobody is asked
+    return {**told, "plan_id": plan_id, "decision": REJECT_PLAN, "on": on.isoformat(), "needs_second": False}
 
 
 SECOND_BODY = (
