@@ -128,20 +128,27 @@ def plan_subject(context: Any) -> Subject:
     return subject
 
 
-def plan_approvals(*, what: str) -> tuple[PersonalApproval, PersonalApproval]:
-    """Two questions about the files of a plan, one after the other: whoever answers the first is not asked again."""
+def two_questions(
+    what: str, about: Callable[[Any], Subject | None], body: str
+) -> tuple[PersonalApproval, PersonalApproval]:
+    """Two questions about a subject, to be asked one after the other: whoever answers the first is not asked again."""
     first, second = (
         PersonalApproval(
             task_id=task_id,
             task_display_name=name,
             number=number,
-            about=plan_subject,
+            about=about,
             subject=f"{what}: {name}",
-            body=BODY,
+            body=body,
         )
         for number, task_id, name in ((1, "approve_first", "承認 1人目"), (2, "approve_second", "承認 2人目"))
     )
     return first, second
+
+
+def plan_approvals(*, what: str) -> tuple[PersonalApproval, PersonalApproval]:
+    """Two questions about the files of a plan."""
+    return two_questions(what, plan_subject, BODY)
 
 
 @task(task_display_name="承認の確認", multiple_outputs=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kakuninsho.orchestration.approvals import PersonalApproval, require
+from kakuninsho.orchestration.approvals import PersonalApproval, require, two_questions
 from kakuninsho.orchestration.run import as_of, own_day, settings
 from kakuninsho.plans.approvals import Subject
 
@@ -33,19 +33,8 @@ def deletion_subject(_context: Any) -> Subject:
 
 
 def deletion_approvals() -> tuple[PersonalApproval, PersonalApproval]:
-    """Two questions about the deletion, one after the other."""
-    first, second = (
-        PersonalApproval(
-            task_id=task_id,
-            task_display_name=name,
-            number=number,
-            about=deletion_subject,
-            subject=f"保存期限を過ぎたデータの削除: {name}",
-            body=BODY,
-        )
-        for number, task_id, name in ((1, "approve_first", "承認 1人目"), (2, "approve_second", "承認 2人目"))
-    )
-    return first, second
+    """Two questions about the deletion."""
+    return two_questions("保存期限を過ぎたデータの削除", deletion_subject, BODY)
 
 
 def delete_approved() -> dict[str, int]:
