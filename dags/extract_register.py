@@ -14,6 +14,7 @@
 - `find` が何も見つけない: 目録 (manifest.json) がまだ届いていない。配信が終わるのを待つ。赤ではない。
 - 受け入れられない配信 (照合・規則・検査のどれか): その配信だけを取り込まず、警報 `register_drop_refused` になる。ほかの配信は取り込む。
   理由は `stage`・`judge` のログと警報の手順書にある。赤になるのは、取り込んだ加入者データが一つもないときだけ。
+- `look_at_what_is_out` が警報を出した: 送付の後に支援措置となった人がいる。DAG `pull_pieces` が急ぎの引抜きを作り、承認を待つ。
 - 同じ基準日で中身の違う配信: 取り込まず、同じ警報で知らせる。後の配信は取り込む。基幹システムに確認する。
 """
 
@@ -23,7 +24,9 @@ from airflow.sdk import dag, task
 
 from kakuninsho.orchestration import (
     FACTS,
+    POOL,
     Tag,
+    alert_of_what_is_out,
     as_of,
     dag_arguments,
     decide,
@@ -81,7 +84,13 @@ def extract_register() -> None:
 
         changes.log_register_changes(settings(), names)
 
-    show_changes(land(judge(stage(find()))))
+    @task(task_display_name="送付後の確認", pool=POOL)
+    def look_at_what_is_out() -> int:
+        return alert_of_what_is_out()
+
+    landed = land(judge(stage(find())))
+    show_changes(landed)
+    landed >> look_at_what_is_out()
 
 
 extract_register()

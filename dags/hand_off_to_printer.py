@@ -23,7 +23,17 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_arguments, on_days, plan_tasks, settings
+from kakuninsho.orchestration import (
+    FACTS,
+    Tag,
+    as_of,
+    branch_param,
+    check_wish,
+    dag_arguments,
+    on_days,
+    plan_tasks,
+    settings,
+)
 
 
 @dag(
@@ -37,7 +47,7 @@ from kakuninsho.orchestration import Tag, as_of, branch_param, check_wish, dag_a
     doc_md=__doc__,
 )
 def hand_off_to_printer() -> None:
-    @task(task_display_name="前提の確認", multiple_outputs=False)
+    @task(task_display_name="前提の確認", outlets=[FACTS], multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.waves import hand_off_wish
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from kakuninsho.orchestration import (
+    FACTS,
     Files,
     Tag,
     as_of,
@@ -62,7 +63,7 @@ def issue_on_request() -> None:
         return list(answers.find_core_feeds(settings(), FEEDS))
 
     # After a dry run that takes no file in, the plan is shown of what has landed before.
-    @task(task_display_name="前提の確認", trigger_rule="none_failed", multiple_outputs=False)
+    @task(task_display_name="前提の確認", outlets=[FACTS], trigger_rule="none_failed", multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.planning import request_wish
 

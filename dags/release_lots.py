@@ -24,6 +24,7 @@ from datetime import date
 from airflow.sdk import dag, task
 
 from kakuninsho.orchestration import (
+    FACTS,
     Tag,
     as_of,
     branch_param,
@@ -49,7 +50,7 @@ from kakuninsho.orchestration import (
     doc_md=__doc__,
 )
 def release_lots() -> None:
-    @task(task_display_name="前提の確認", multiple_outputs=False)
+    @task(task_display_name="前提の確認", outlets=[FACTS], multiple_outputs=False)
     def check() -> dict[str, object]:
         from kakuninsho.operations.waves import release_wish
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from kakuninsho.orchestration import Tag, check_wish, dag_arguments, plan_tasks, stop_form, stop_wish
+from kakuninsho.orchestration import FACTS, Tag, check_wish, dag_arguments, plan_tasks, stop_form, stop_wish
 
 
 @dag(
@@ -43,7 +43,7 @@ from kakuninsho.orchestration import Tag, check_wish, dag_arguments, plan_tasks,
     doc_md=__doc__,
 )
 def stop_lots() -> None:
-    @task(task_display_name="前提の確認", multiple_outputs=False)
+    @task(task_display_name="前提の確認", outlets=[FACTS], multiple_outputs=False)
     def check() -> dict[str, object]:
         return check_wish(stop_wish())
 

@@ -20,6 +20,7 @@ DAG_IDS = {
     "mail_wave",
     "release_lots",
     "stop_lots",
+    "pull_pieces",
     "take_in_printer_reports",
     "follow_up_employers",
     "issue_on_request",
@@ -31,7 +32,7 @@ DAG_IDS = {
 # DAGs on single cases, started by hand.
 CASE_DAG_IDS = {"record_decision", "explain_person"}
 # Tasks that build or read the warehouse: each holds its only slot.
-WAREHOUSE_TASKS = {"draft_plan", "freeze_plan", "publish", "close", "rank"}
+WAREHOUSE_TASKS = {"draft_plan", "freeze_plan", "publish", "close", "rank", "look_at_what_is_out"}
 MOST_LINES = 120
 MOST_SECONDS = 5  # of processor time, all files together: on a busy machine the clock says nothing
 
@@ -70,7 +71,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_bag_holds_exactly_the_twelve_dags_and_those_on_single_cases(bag: dict[str, Any]) -> None:
+def test_bag_holds_exactly_the_thirteen_dags_and_those_on_single_cases(bag: dict[str, Any]) -> None:
     assert bag["errors"] == []
     assert set(bag["dags"]) == DAG_IDS | CASE_DAG_IDS
 

@@ -176,9 +176,10 @@ def lot(
 def order(
     kind: str, day: date, rows: list[list[str]], nth: int = 1, **members: Any
 ) -> tuple[str, bytes, dict[str, Any]]:
-    """Name, clear bytes and manifest members of a pull list, release order or stop order."""
+    """Name, clear bytes and manifest members of an order to the printer."""
     word, columns = {
         "pull_list": ("pull", ["lot_id", "envelope_id"]),
+        "urgent_pull_list": ("urgent", ["lot_id", "envelope_id"]),
         "release_order": ("release", ["lot_id", "posting_date", "sha256_clear"]),
         "stop_order": ("stop", ["lot_id", "effect"]),
     }[kind]

@@ -247,6 +247,35 @@ def test_pulled_pieces_are_reported_pulled_on_the_posting_day(insurer: Insurer, 
     assert set(outcome.values()) == {("posted", "2025-07-07")}
 
 
+def test_an_urgent_pull_list_stops_a_piece_that_is_released_already(insurer: Insurer, calm: World) -> None:
+    clear = insurer.hand_over(calm, lot_id(), 100, 3)
+    insurer.release(calm, POSTING, {lot_id(): clear})
+    urgent = order("urgent_pull_list", date(2025, 7, 4), [[lot_id(), number(103)]])
+    insurer.put(*urgent)
+    calm.advance(date(2025, 7, 31))
+    assert insurer.acks()[urgent[0]] == ("accepted", "")
+    outcome = {row["envelope_id"]: (row["event_type"], row["occurred_on"]) for row in insurer.rows("piece")}
+    assert outcome.pop(number(103)) == ("pulled", "2025-07-07")
+    assert set(outcome.values()) == {("posted", "2025-07-07")}
+
+
+def test_an_urgent_pull_list_that_comes_too_late_is_refused_and_the_piece_is_reported_posted(
+    insurer: Insurer, calm: World
+) -> None:
+    clear = insurer.hand_over(calm, lot_id(), 100, 3)
+    insurer.release(calm, POSTING, {lot_id(): clear})
+    calm.advance(POSTING)
+    late = order("urgent_pull_list", POSTING, [[lot_id(), number(103)]])
+    empty = order("urgent_pull_list", POSTING, [], 2)
+    insurer.put(*late)
+    insurer.put(*empty)
+    calm.look()
+    assert insurer.acks()[late[0]] == ("rejected", "too_late")
+    assert insurer.acks()[empty[0]] == ("rejected", "layout_invalid")
+    calm.advance(date(2025, 7, 31))
+    assert {row["event_type"] for row in insurer.rows("piece")} == {"posted"}
+
+
 def test_a_release_waits_a_day_for_the_pull_list_it_names(insurer: Insurer, calm: World) -> None:
     clear = insurer.hand_over(calm, lot_id(), 100, 3)
     pull = order("pull_list", POSTING, [[lot_id(), number(103)]])

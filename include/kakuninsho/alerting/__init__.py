@@ -1,6 +1,14 @@
 """Alerts to people: what is new, has grown or is over since it was last said, and by which way it is said."""
 
-from kakuninsho.alerting.announcing import Alert, Announcement, Batch, announce, announce_failure, undelivered
+from kakuninsho.alerting.announcing import (
+    Alert,
+    Announcement,
+    Batch,
+    announce,
+    announce_failure,
+    announce_now,
+    undelivered,
+)
 from kakuninsho.alerting.delivery import Channel, DeliveryError, LogChannel, MailChannel, WebhookChannel, deliver
 
 __all__ = [
@@ -14,6 +22,7 @@ __all__ = [
     "WebhookChannel",
     "announce",
     "announce_failure",
+    "announce_now",
     "deliver",
     "undelivered",
 ]

@@ -125,8 +125,20 @@ def announce(data: Path, as_of: date, channels: Sequence[str]) -> Batch | None:
     ]
     if not changes:
         return None
-    number = 1 + max((int(batch.path.name[:6]) for batch in batches(data)), default=0)
-    return _write(data, f"{number:06d}-{as_of.isoformat()}", as_of, channels, changes)
+    return _write(data, _next_stem(data, as_of), as_of, channels, changes)
+
+
+def announce_now(data: Path, as_of: date, alerts: Sequence[Alert], channels: Sequence[str]) -> Batch | None:
+    """Write alerts that cannot wait for a publication; None when all of them have been said with as many."""
+    said = _said(batches(data))
+    changes = [
+        Announcement(GROWN, alert, count_before=said[alert.key].count)
+        if alert.key in said
+        else Announcement(RAISED, alert)
+        for alert in alerts
+        if alert.key not in said or alert.count > said[alert.key].count
+    ]
+    return _write(data, _next_stem(data, as_of), as_of, channels, changes) if changes else None
 
 
 def announce_failure(
@@ -171,6 +183,11 @@ def _said(earlier: Iterable[Batch]) -> dict[tuple[str, str], Alert]:
             else:
                 opened[item.alert.key] = item.alert
     return opened
+
+
+def _next_stem(data: Path, as_of: date) -> str:
+    number = 1 + max((int(batch.path.name[:6]) for batch in batches(data)), default=0)
+    return f"{number:06d}-{as_of.isoformat()}"
 
 
 def _folder(data: Path) -> Path:

@@ -147,7 +147,7 @@ PLANS: dict[str, Columns] = {
     # One row.
     "plan": {
         **_PLAN,
-        "plan_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop
+        "plan_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop, pull
         "posting_date": "DATE",  # release and request only
         "run_on": "DATE",  # follow_up, request and resend only
         "register_as_of": "DATE",  # newest register that it was made from
@@ -233,7 +233,7 @@ PLANS: dict[str, Columns] = {
         "lot_id": "VARCHAR",
         "position_in_lot": "BIGINT",
     },
-    # One row per certificate of a pulled envelope.
+    # One row per certificate of a pulled envelope; of a bundle or list that is pulled urgently, per person in it.
     "pulls": {
         **_PLAN,
         "certificate_id": "VARCHAR",
@@ -246,6 +246,7 @@ PLANS: dict[str, Columns] = {
         "reason_code": "VARCHAR",
         "outcome": "VARCHAR",  # held, closed, planned_again
         "outcome_reason_code": "VARCHAR",  # of held: why
+        "order_number": "INTEGER",  # of an urgent pull list: among those of its day
     },
     # One row per lot of the posting date: what the release covers, and what it leaves out and why.
     "release_lots": {
@@ -323,7 +324,7 @@ TRANSFERS: dict[str, Columns] = {
     "transfers": {
         "plan_id": "VARCHAR",
         "lot_id": "VARCHAR",  # null for pull lists and orders
-        "file_kind": "VARCHAR",  # lot, pull_list, release_order, stop_order
+        "file_kind": "VARCHAR",  # lot, pull_list, urgent_pull_list, release_order, stop_order
         "file_name": "VARCHAR",
         "step": "VARCHAR",  # sealed, uploaded, announced; stopped: a row per lot of a stop order that was announced
         "row_count": "BIGINT",
@@ -384,7 +385,7 @@ KINDS: dict[str, dict[str, Columns]] = {
 CONTEXT: dict[str, Columns] = {
     "context": {
         "as_of": "DATE",  # facts received later do not exist yet
-        "run_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop, publish
+        "run_kind": "VARCHAR",  # home, release, resend, employer_list, follow_up, request, stop, pull, publish
         "posting_date": "DATE",  # of a release or a request run
         "run_on": "DATE",  # of a follow-up, list or request run
         "newest_register_as_of": "DATE",

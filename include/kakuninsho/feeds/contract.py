@@ -54,6 +54,8 @@ EXCLUDE_REASONS = (
     "other_route",
     "entered_in_error",
 )
+# Why two people close an incident (a piece that left though it was to be stopped, or reports that contradict).
+INCIDENT_REASONS = ("recovered", "person_informed_and_safe", "report_was_wrong", "other_measures_taken")
 REQUEST_KINDS = ("new_enrollee", "care_needed", "lost_or_damaged", "card_lost_or_renewing", "card_returned")
 EVENT_TYPES = ("posted", "pulled", "spoiled")
 RETURN_REASONS = ("R01", "R02", "R03", "R04", "R05", "R06", "R09")
@@ -105,6 +107,12 @@ _BRANCH_KEY_SQL = (
     " then try_cast(substr(insurer_number, 3, 2) as bigint) * 110000000 * 10000000 * 100 end"
 )
 
+# A reason goes with the decisions that have reasons, each with its own.
+_REASON_FITS = " or ".join(
+    f"(decision = '{decision}' and reason_code in ({', '.join(map(repr, reasons))}))"
+    for decision, reasons in (("exclude", EXCLUDE_REASONS), ("incident_closed", INCIDENT_REASONS))
+)
+
 _FEEDS = (
     Table(
         name="issue_requests",
@@ -149,8 +157,9 @@ _FEEDS = (
                 "reason_code",
                 required=False,
                 checks=(
-                    one_of("reason_code", *EXCLUDE_REASONS),
-                    Check("inconsistent", "reason_code is not null and decision is distinct from 'exclude'"),
+                    Check("missing_value", "reason_code is null and decision = 'incident_closed'"),
+                    one_of("reason_code", *EXCLUDE_REASONS, *INCIDENT_REASONS),
+                    Check("inconsistent", f"reason_code is not null and not coalesce({_REASON_FITS}, false)"),
                 ),
                 may_be_absent=True,
             ),

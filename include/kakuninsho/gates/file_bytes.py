@@ -48,7 +48,7 @@ READ_FILES: Columns = {
 # One row per file and kind of record.
 READ_RECORDS: Columns = {
     "file_name": "VARCHAR",
-    "record": "VARCHAR",  # H, E, C, B, L, N, T, pull_list, release_order, stop_order, unknown
+    "record": "VARCHAR",  # H, E, C, B, L, N, T, pull_list, urgent_pull_list, release_order, stop_order, unknown
     "planned": "BIGINT",
     "found": "BIGINT",
     "missing": "BIGINT",

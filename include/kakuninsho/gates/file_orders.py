@@ -1,4 +1,4 @@
-"""What the orders of a frozen plan must say: pull list, release order and stop order, from facts alone.
+"""What the orders of a frozen plan must say: pull lists, release order and stop order, from facts alone.
 
 Written for the last door, apart from what writes the orders (operations/planning.py, printer/lot_file.py).
 """
@@ -20,7 +20,7 @@ from kakuninsho.facts.store import Fact, FactStore
 class OrderFile:
     """An order that a plan asks for: its name, and its rows in order as text."""
 
-    kind: str  # pull_list, release_order, stop_order
+    kind: str  # pull_list, urgent_pull_list, release_order, stop_order
     file_name: str
     rows: tuple[tuple[str, ...], ...]
 
@@ -44,6 +44,8 @@ def order_files(store: FactStore, plan: Fact, campaign: str, own_lots: Mapping[s
         return [_release(campaign, posting_date, 2, homes)] if homes else []
     if kind == "stop":
         return _stop(store, plan, campaign)
+    if kind == "pull":
+        return [_urgent_pull(plan, campaign)]
     return []
 
 
@@ -66,6 +68,15 @@ def _stop(store: FactStore, plan: Fact, campaign: str) -> list[OrderFile]:
     return orders
 
 
+def _urgent_pull(plan: Fact, campaign: str) -> OrderFile:
+    lines = pq.read_table(
+        plan.table("pulls"), columns=["lot_id", "envelope_id", "order_number", "received_on"]
+    ).to_pylist()
+    day, number = lines[0]["received_on"], lines[0]["order_number"]
+    rows = sorted({(row["lot_id"], row["envelope_id"]) for row in lines})
+    return _order("urgent_pull_list", campaign, day, number, rows)
+
+
 def _letter(lot_id: str) -> str:
     return lot_id.split("-")[1]
 
@@ -86,6 +97,6 @@ def _release(campaign: str, posting_date: date, ordinal: int, lots: Mapping[str,
 
 
 def _order(kind: str, campaign: str, day: date, ordinal: int, rows: list[tuple[Any, ...]]) -> OrderFile:
-    word = kind.split("_", maxsplit=1)[0]
+    word = kind.split("_", maxsplit=1)[0]  # the first word of each kind is that of its files
     name = f"pv1_{campaign}_{word}_{day:%Y%m%d}_{ordinal:02d}_{len(rows)}.csv"
     return OrderFile(kind, name, tuple(tuple(str(value) for value in row) for row in rows))

@@ -15,7 +15,7 @@ from kakuninsho.facts.store import Fact
 from kakuninsho.printer.layout import contract, record_fields, table_fields
 
 LOT_RECORDS = ("H", "E", "C", "B", "L", "N", "T")
-ORDER_RECORDS = ("pull_list", "release_order", "stop_order")
+ORDER_RECORDS = ("pull_list", "urgent_pull_list", "release_order", "stop_order")
 # The fields that name a record within its file; none: there is one of it.
 KEYS: dict[str, tuple[str, ...]] = {
     "H": (),
@@ -26,6 +26,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "N": ("control_number", "line_number"),
     "T": (),
     "pull_list": ("envelope_id",),
+    "urgent_pull_list": ("envelope_id",),
     "release_order": ("lot_id",),
     "stop_order": ("lot_id",),
 }

@@ -34,8 +34,14 @@ MANIFEST_FIELDS: Columns = {
 OTHER = "other"
 FACTS_HEAD = "facts_head"
 _HEAD = re.compile(r"[0-9]+ [0-9a-f]{64}")
-_KINDS = {"lot": "lot", "pull": "pull_list", "release": "release_order", "stop": "stop_order"}
-_NAME = re.compile(r"pv1_([a-z0-9]+)_(lot|pull|release|stop)_(?:([0-9]{8})_)?.*\.csv")
+_KINDS = {
+    "lot": "lot",
+    "pull": "pull_list",
+    "urgent": "urgent_pull_list",
+    "release": "release_order",
+    "stop": "stop_order",
+}
+_NAME = re.compile(r"pv1_([a-z0-9]+)_(lot|pull|urgent|release|stop)_(?:([0-9]{8})_)?.*\.csv")
 _BLOCK = 1 << 20
 _Row = dict[str, Any]
 

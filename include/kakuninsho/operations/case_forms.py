@@ -5,7 +5,7 @@ Neither form has a field for an address, a name or a birth date: what is typed i
 
 from __future__ import annotations
 
-from kakuninsho.operations.decision_words import DECISION_NAMES, EXCLUDE_REASON_NAMES
+from kakuninsho.operations.decision_words import DECISION_NAMES, EXCLUDE_REASON_NAMES, INCIDENT_REASON_NAMES
 from kakuninsho.operations.forms import NOT_CHOSEN, NULLABLE, Schema
 
 CASE = r"[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}"
@@ -47,17 +47,18 @@ def decision_field() -> Schema:
         "title": "判断",
         "description": "支援措置の保留を解く (release) には、"
         "送付先の確認 (correct_address) の記録と、もう一人の承認が要ります。"
+        "事故の対応を完了した (incident_closed) にも、もう一人の承認が要ります。"
         "判断した人は、画面に入っている利用者として記録されます。",
     }
 
 
 def reason_field() -> Schema:
-    """Why somebody is taken out."""
-    names = {code: words[0] for code, words in EXCLUDE_REASON_NAMES.items()}
+    """Why somebody is taken out, or an incident closed."""
+    names = {code: words[0] for code, words in (EXCLUDE_REASON_NAMES | INCIDENT_REASON_NAMES).items()}
     return {
         "type": NULLABLE,
         "enum": [None, *names],
         "values_display": {"null": NOT_CHOSEN, "None": NOT_CHOSEN, **names},
-        "title": "対象外とする理由",
-        "description": "判断が「対象外とする」のときだけ選びます。",
+        "title": "理由",
+        "description": "判断が「対象外とする」または「事故の対応を完了した」のときだけ選びます。",
     }

@@ -22,7 +22,7 @@ import duckdb
 from kakuninsho.campaign import load_branches
 from kakuninsho.facts.store import Fact
 from kakuninsho.feeds import FeedError, receive_feed
-from kakuninsho.feeds.contract import DECISIONS, EXCLUDE_REASONS, TABLES
+from kakuninsho.feeds.contract import EXCLUDE_REASONS, INCIDENT_REASONS, TABLES
 from kakuninsho.messages import TwoLanguageError, t
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
@@ -32,9 +32,21 @@ from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
-RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD = FORM_DECISIONS = DECISIONS[:5]  # of one member or branch
+RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = "release", "exclude", "correct_address", "resume"
+HOLD, INCIDENT_CLOSED = "hold_piece", "incident_closed"
+FORM_DECISIONS = (RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, INCIDENT_CLOSED)  # of one member or branch
+REASONS = {EXCLUDE: EXCLUDE_REASONS, INCIDENT_CLOSED: INCIDENT_REASONS}
+OF_TWO = (RELEASE, INCIDENT_CLOSED)  # what two people may have to decide: each is a fact of its own
+# Alerts of pieces that left though they must not, or of which the printer says two things.
+INCIDENTS = (
+    "protected_piece_posted",
+    "pulled_piece_posted",
+    "piece_posted_twice",
+    "piece_posted_and_pulled",
+    "spoiled_piece_posted",
+)
 PROTECTED = "address_protected"
-PEOPLE_TO_RELEASE_PROTECTION = 2
+PEOPLE_NEEDED = 2
 
 
 class DecisionError(TwoLanguageError):
@@ -71,7 +83,7 @@ def read_wish(settings: Settings, subject: str, decision: str, on: date, reason_
         subject: a case number, a certificate's number or a member key; the branch's two digits to resume it.
         decision: one of the feed's.
         on: the day of the decision.
-        reason_code: why somebody is taken out.
+        reason_code: why somebody is taken out, or an incident closed.
 
     Raises:
         DecisionError: a form that does not hold together.
@@ -81,14 +93,14 @@ def read_wish(settings: Settings, subject: str, decision: str, on: date, reason_
         raise DecisionError(
             f"判断は {', '.join(FORM_DECISIONS)} のどれかです", f"a decision is one of {', '.join(FORM_DECISIONS)}"
         )
-    if decision == EXCLUDE and reason_code not in EXCLUDE_REASONS:
+    reasons = REASONS.get(decision, ())
+    if reasons and reason_code not in reasons:
         raise DecisionError(
-            f"対象外とするには理由が要ります: {', '.join(EXCLUDE_REASONS)}",
-            f"to exclude takes a reason: {', '.join(EXCLUDE_REASONS)}",
+            f"{decision} には理由が要ります: {', '.join(reasons)}", f"{decision} takes a reason: {', '.join(reasons)}"
         )
-    if decision != EXCLUDE and reason_code:
+    if not reasons and reason_code:
         raise DecisionError(
-            "理由は対象外 (exclude) のときだけ選びます", "a reason goes with exclude and with nothing else"
+            f"理由は {', '.join(REASONS)} のときだけ選びます", f"a reason goes with {', '.join(REASONS)} alone"
         )
     if decision == RESUME:
         return Decision(_branch(subject.strip()), decision, on)
@@ -104,7 +116,7 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     """
     case = CaseBook(settings.data).number(wish.member.packed)
     recorded = _decisions(settings, wish.member)
-    if wish.decision != RELEASE and _is_there(recorded, wish):
+    if wish.decision not in OF_TWO and _is_there(recorded, wish):
         return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, False)
     _refuse_past(settings, wish.on)
     require_published(settings)
@@ -119,6 +131,9 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
         )
     if wish.decision == HOLD:  # of anybody at any time: the next release or follow-up leaves the piece out
         return Checked(case, wish.decision, wish.on.isoformat(), None, False)
+    if wish.decision == INCIDENT_CLOSED:
+        _refuse_without_incident(settings, wish.member)
+        return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, True)
     _refuse_contradiction(recorded, wish)
     warnings: list[str] = []
     if wish.decision == CORRECT_ADDRESS:
@@ -169,14 +184,14 @@ def record_by(settings: Settings, wish: Decision, first: str, second: str | None
     if checked.needs_second:
         if second is None or not second.strip() or not approved:
             raise DecisionError(
-                "二人目が認めなかったため、支援措置の保留は解いていません",
-                "the second person did not approve: the hold for protection stands",
+                "二人目が認めなかったため、何も記録していません",
+                "the second person did not approve: nothing was recorded, what was held stays held",
             )
         people.append(second.strip())
-        if len(set(people)) < PEOPLE_TO_RELEASE_PROTECTION:
+        if len(set(people)) < PEOPLE_NEEDED:
             raise DecisionError(
-                "支援措置の保留を解くには異なる二人が要ります。同じ人が二度答えています。別の人が最初からやり直してください",
-                "two different people release a hold for protection; the same person answered twice. Begin again",
+                "異なる二人が要ります。同じ人が二度答えています。別の人が最初からやり直してください",
+                "two different people are needed; the same person answered twice. Begin again",
             )
     return [record_decision(settings, wish.member, wish.decision, who, wish.on, wish.reason_code) for who in people]
 
@@ -226,8 +241,8 @@ def refuse_second_person(checked: Checked) -> None:
     """
     if checked.needs_second:
         raise DecisionError(
-            "支援措置の保留は端末では解けません。画面の DAG record_decision で、二人がそれぞれ入って行ってください",
-            "a hold for protection is not released at the terminal: use the DAG record_decision in the page, where two "
+            "二人が要る判断は端末では記録できません。画面の DAG record_decision で、二人がそれぞれ入って行ってください",
+            "what takes two people is not recorded at the terminal: use the DAG record_decision in the page, where two "
             "people log in as themselves",
         )
 
@@ -318,6 +333,32 @@ def _refuse_unless_stopped(settings: Settings, branch: MemberKey) -> None:
         raise DecisionError(
             "その支部は停止していません (警報 stop_rate_exceeded がありません)",
             "that branch is not stopped: there is no alert stop_rate_exceeded of it",
+        )
+
+
+def _refuse_without_incident(settings: Settings, member: MemberKey) -> None:
+    """An incident is about a piece of this person: in a lot with such an alert, or in an employer's bundle or list."""
+    values = [member.insurer_number, member.symbol, member.number, member.suffix]
+    where = "insurer_number = ? and symbol = ? and number = ? and suffix = ?"
+    codes = ", ".join(f"'{code}'" for code in INCIDENTS)
+    with published(settings.data) as connection:
+        found = connection.execute(
+            f"""
+            with incidents as (select subject from marts.fct_alerts where alert_code in ({codes}))
+            select exists (
+                select 1 from marts.fct_certificates join incidents on lot_id = subject where {where}
+            ) or (
+                exists (select 1 from incidents join marts.fct_lots on lot_id = subject
+                    where kind in ('employer', 'employer_list'))
+                and exists (select 1 from marts.fct_employer_lists where {where})
+            )
+            """,
+            values * 2,
+        ).fetchone()
+    if not found or not found[0]:
+        raise DecisionError(
+            f"この人の発送物に、完了とする事故がありません (警報 {', '.join(INCIDENTS)})",
+            f"no piece of this person has an incident to close (alerts {', '.join(INCIDENTS)})",
         )
 
 

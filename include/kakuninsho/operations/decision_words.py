@@ -9,6 +9,7 @@ DECISION_NAMES: dict[str, tuple[str, str]] = {
     "resume": ("停止中の支部を再開する (resume)", "resume"),
     "hold_piece": ("発送物を止める (hold_piece)", "hold_piece"),
     "reject_plan": ("承認した計画を却下する (reject_plan、承認者のみ、送付が始まる前)", "reject_plan"),
+    "incident_closed": ("事故の対応を完了した (incident_closed、二人)", "incident_closed"),
 }
 EXCLUDE_REASON_NAMES: dict[str, tuple[str, str]] = {
     "not_entitled": ("交付の対象でない", "not entitled"),
@@ -18,4 +19,10 @@ EXCLUDE_REASON_NAMES: dict[str, tuple[str, str]] = {
     "served_at_branch": ("支部窓口で交付した", "served at the branch"),
     "other_route": ("別の経路で交付する", "served by another route"),
     "entered_in_error": ("登録の誤り", "entered in error"),
+}
+INCIDENT_REASON_NAMES: dict[str, tuple[str, str]] = {
+    "recovered": ("発送物を回収した", "the piece was recovered"),
+    "person_informed_and_safe": ("本人に連絡し、安全を確認した", "the person was told and is safe"),
+    "report_was_wrong": ("印刷会社の報告の誤りだった", "the printer's report was wrong"),
+    "other_measures_taken": ("その他の措置をとり、記録した", "other measures were taken and written down"),
 }

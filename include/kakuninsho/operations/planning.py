@@ -29,7 +29,14 @@ from kakuninsho.operations.last_look import require_free
 from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
 from kakuninsho.plans.freeze import freeze_plan, is_backdated, land_nothing_to_do, refuse_backdated
-from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
+from kakuninsho.printer.lot_file import (
+    ClearFile,
+    write_lots,
+    write_pull_list,
+    write_release_order,
+    write_stop_order,
+    write_urgent_pull_list,
+)
 from kakuninsho.printer.outbox import note_files, waiting_files
 from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import MANIFEST_SUFFIX, SEALED_SUFFIX, SftpTarget, deliver_all, land_stopped, seal_all
@@ -62,6 +69,7 @@ MODELS = {
         "int_run_context",
     ],
     "stop": ["+int_lots,path:models/intermediate", "int_run_context"],
+    "pull": ["+int_urgent_pulls,path:models/intermediate", "int_run_context"],
 }
 
 
@@ -185,6 +193,8 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         posted = totals.get("lots_posted")
         # What holds for each lot was asked of the models when it was drafted; there is no piece to judge.
         return [f"差出済みの {posted} ロットには効果がないため、指示に含めません (posted: no effect)"] if posted else []
+    if wish.kind == "pull":
+        return _warn_of_late_pulls(wish, path)
     if wish.kind in {"follow_up", "employer_list"} and not totals["row_count"]:
         return ["この計画には対象がありません (nobody in this plan)"]  # the close always makes its own
     suite = {"follow_up": "outbound/follow_up", "employer_list": "outbound/employer_lists"}.get(
@@ -206,6 +216,21 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         record["warnings"] = len(result.warnings)
     require(result)
     return [str(finding) for finding in result.warnings]
+
+
+def _warn_of_late_pulls(wish: PlanRequest, path: Path) -> list[str]:
+    """What holds for each piece was asked of the models; people must know which may have left already."""
+    rows = pq.read_table(path / "pulls.parquet", columns=["envelope_id", "posting_date", "reason_code"]).to_pylist()
+    pieces = {row["envelope_id"] for row in rows}
+    late = {row["envelope_id"] for row in rows if row["posting_date"] <= wish.as_of}
+    protected = {row["envelope_id"] for row in rows if row["reason_code"] == "address_protected"}
+    said = [
+        f"送付の後に、支援措置の対象となった人を含む発送物 {len(protected)} 件、"
+        f"人が止めた発送物 {len(pieces - protected)} 件です。承認が遅れると差し出されます"
+    ]
+    if late:
+        said.append(f"うち {len(late)} 件は差出日を過ぎています。間に合わなければ事故として報告されます")
+    return said
 
 
 def _reports(settings: Settings, name: str) -> Path:
@@ -297,6 +322,8 @@ def clear_files(settings: Settings, plan_id: str) -> list[ClearFile]:
             files += _release_files(settings, plan, files, outbox)
         if kind == "request":
             files += _request_order(settings, plan, files, outbox)
+        if kind == "pull":
+            files += [write_urgent_pull_list(plan, received_on, campaign, outbox)]
         if kind == "stop":
             files += _stop_files(settings, plan, outbox)
         record.update(files=len(files), bytes=sum(file.byte_count for file in files))

@@ -34,6 +34,7 @@ KINDS = {
     "employer_list": "送付予定対象者一覧表",
     "follow_up": "未着分の事業所発送",
     "request": "申請・随時の交付",
+    "pull": "急ぎの引抜き",
 }
 
 
@@ -191,7 +192,16 @@ def _by_branch(
     connection: duckdb.DuckDBPyConnection, settings: Settings, kind: str, path: Path
 ) -> dict[int, dict[str, int]]:
     """Counts of a plan by prefecture."""
-    if kind == "release":
+    if kind == "pull":
+        query = f"""
+            select lots.prefecture, count(distinct lot_id) as lots, count(distinct envelope_id) as envelopes,
+                count(distinct certificate_id) as certificates, 0 as postage_yen
+            from read_parquet('{path}/pulls.parquet') join (
+                select lot_id, any_value(prefecture) as prefecture
+                from read_parquet('{settings.store.root}/plans/*/lots.parquet') group by lot_id
+            ) as lots using (lot_id)
+            group by lots.prefecture order by lots.prefecture"""
+    elif kind == "release":
         query = _release_query(settings, path)
     else:
         lines = (
@@ -308,6 +318,22 @@ def _details(
                 f"""select withheld_reason_code, count(*)
                     from read_parquet('{path}/release_lots.parquet') join {lots} using (lot_id)
                     where not is_released group by all order by all""",
+            ),
+        ],
+        "pull": [
+            (
+                "引き抜く理由",
+                ("理由", "そのあと", "封筒・束", "人"),
+                f"""select reason_code, outcome, count(distinct envelope_id), count(*)
+                    from read_parquet('{path}/pulls.parquet') join {lots} using (lot_id)
+                    group by all order by all""",
+            ),
+            (
+                "ロットと差出日",
+                ("ロット", "差出日", "封筒・束"),
+                f"""select lot_id, posting_date, count(distinct envelope_id)
+                    from read_parquet('{path}/pulls.parquet') join {lots} using (lot_id)
+                    group by all order by all""",
             ),
         ],
         "follow_up": [

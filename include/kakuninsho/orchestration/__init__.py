@@ -23,7 +23,14 @@ from kakuninsho.orchestration.dag import (
 )
 from kakuninsho.orchestration.deletion_tasks import delete_approved, deletion_approvals, expired_today
 from kakuninsho.orchestration.feed_tasks import Files, announce_alerts, check_refusals, judge_files, land_files
-from kakuninsho.orchestration.plan_tasks import check_wish, plan_tasks, stop_form, stop_wish
+from kakuninsho.orchestration.plan_tasks import (
+    alert_of_what_is_out,
+    check_what_is_out,
+    check_wish,
+    plan_tasks,
+    stop_form,
+    stop_wish,
+)
 from kakuninsho.orchestration.run import (
     FACTS,
     POOL,
@@ -49,6 +56,7 @@ __all__ = [
     "Files",
     "StartRun",
     "Tag",
+    "alert_of_what_is_out",
     "announce_alerts",
     "as_of",
     "branch",
@@ -56,6 +64,7 @@ __all__ = [
     "case_arguments",
     "check_case",
     "check_refusals",
+    "check_what_is_out",
     "check_wish",
     "chosen",
     "core_feeds_folder",

@@ -99,9 +99,15 @@ def _check_rejection(on: date, by: str) -> dict[str, Any]:
 SECOND_BODY = (
     "{% set c = ti.xcom_pull(task_ids='check') %}"
     "{% for warning in c['warnings'] %}- ⚠ {{ warning }}\n{% endfor %}\n"
+    "{% if c['decision'] == 'incident_closed' %}"
+    "整理番号 **{{ c['case'] }}** の発送物の事故を、対応が完了したものとして閉じます "
+    "(理由 {{ c['reason_code'] }}、判断日 {{ c['on'] }})。\n\n"
+    "承認する前に、事故の記録と警報の手順書、`explain_person` の説明を見てください。"
+    "{% else %}"
     "整理番号 **{{ c['case'] }}** の支援措置の保留を解きます (判断日 {{ c['on'] }})。\n\n"
-    "一人目: {{ c['first'] }}。**同じ人は答えられません。**\n\n"
     "承認する前に、送付先を確かめた記録 (correct_address) と、`explain_person` の説明を見てください。"
+    "{% endif %}\n\n"
+    "一人目: {{ c['first'] }}。**同じ人は答えられません。**"
 )
 
 
@@ -117,10 +123,10 @@ def second_person() -> PersonalApproval:
     """Asks a second person, where the checked decision needs one; else passes by. The body says no more than a case."""
     return PersonalApproval(
         task_id="second_person",
-        task_display_name="二人目の承認 (支援措置のみ)",
+        task_display_name="二人目の承認 (支援措置・事故のみ)",
         number=2,
         about=case_subject,
-        subject="支援措置の保留を解く: 二人目の承認",
+        subject="判断の記録: 二人目の承認",
         body=SECOND_BODY,
     )
 

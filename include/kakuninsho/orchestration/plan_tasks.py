@@ -11,6 +11,7 @@ from airflow.sdk import Param, task
 
 from kakuninsho.operations import forms
 from kakuninsho.orchestration.approvals import check_approvals, plan_approvals, require
+from kakuninsho.orchestration.notifiers import alert_channels
 from kakuninsho.orchestration.run import (
     FACTS,
     POOL,
@@ -34,10 +35,18 @@ log = logging.getLogger(__name__)
 def _wish(given: dict[str, Any]) -> Any:
     from kakuninsho.plans.draft import PlanRequest, StopWish
 
-    days = {key: date.fromisoformat(given[key]) if given[key] else None for key in ("posting_date", "run_on")}
-    stop = StopWish.from_text(given["stop"]) if given["stop"] else None
-    day = date.fromisoformat(given["as_of"])
-    return PlanRequest(kind=given["kind"], as_of=day, attempt=given["attempt"], stop=stop, **days)
+    def day(field: str) -> date | None:
+        return date.fromisoformat(given[field]) if given[field] else None
+
+    return PlanRequest(
+        kind=given["kind"],
+        as_of=date.fromisoformat(given["as_of"]),
+        posting_date=day("posting_date"),
+        run_on=day("run_on"),
+        attempt=given["attempt"],
+        stop=StopWish.from_text(given["stop"]) if given["stop"] else None,
+        pieces=given["pieces"],
+    )
 
 
 def _given(wish: Any) -> dict[str, Any]:
@@ -48,6 +57,7 @@ def _given(wish: Any) -> dict[str, Any]:
         "run_on": wish.run_on.isoformat() if wish.run_on else None,
         "attempt": wish.attempt,
         "stop": wish.stop.as_text() if wish.stop else None,
+        "pieces": wish.pieces,
     }
 
 
@@ -59,14 +69,53 @@ def check_wish(wish: Any) -> dict[str, Any]:
     from kakuninsho.operations import letter_box, planning
 
     branch()
-    if not is_dry_run():
-        decide(lambda: letter_box.land_unread(settings(), as_of(), run_key()))
+    landed = [] if is_dry_run() else decide(lambda: letter_box.land_unread(settings(), as_of(), run_key()))
     if not is_dry_run() and planning.had_nothing_to_do(settings(), wish):
         skip("この日には対象がなかったことが記録されています (nothing to do, found again)")
     checked: dict[str, Any] = _given(
         decide(lambda: planning.check(settings(), wish, dry_run=is_dry_run(), own_day=own_day()))
     )
+    return {**checked, "has_landed": bool(landed)}
+
+
+def check_what_is_out() -> dict[str, Any]:
+    """Look for pieces that are out and must be stopped; an alert and the wish for their urgent pull, else a skip.
+
+    The caller holds the warehouse's slot.
+    """
+    from kakuninsho.operations import planning, urgent_pulls
+
+    day = as_of()
+    if not urgent_pulls.may_concern(settings(), day):
+        skip("急いで引き抜くものはありません (nothing new that could be out)")
+    found = decide(lambda: urgent_pulls.look(settings(), day))
+    wish = urgent_pulls.wish_of(day, found)
+    if found is None:
+        if not is_dry_run():
+            planning.note_nothing_to_do(settings(), wish)
+        skip("急いで引き抜くものはありません (nothing to pull urgently)")
+    urgent_pulls.raise_alert(settings(), day, found, alert_channels())
+    checked: dict[str, Any] = _given(
+        decide(lambda: planning.check(settings(), wish, dry_run=is_dry_run(), own_day=own_day()))
+    )
     return checked
+
+
+def alert_of_what_is_out() -> int:
+    """In the run that lands a drop: tell people of what is out and must be stopped. Returns how many pieces.
+
+    The caller holds the warehouse's slot. The urgent pull itself is drafted by the DAG pull_pieces.
+    """
+    from kakuninsho.operations import urgent_pulls
+
+    day = as_of()
+    if not urgent_pulls.may_concern(settings(), day):
+        return 0
+    found = decide(lambda: urgent_pulls.look(settings(), day))
+    if found is None:
+        return 0
+    urgent_pulls.raise_alert(settings(), day, found, alert_channels())
+    return int(found.pieces)
 
 
 @task(task_display_name="作成 (dbt)", pool=POOL, multiple_outputs=False)
@@ -74,6 +123,8 @@ def draft_plan(wish: dict[str, Any]) -> dict[str, Any]:
     """Build what is pending and draft the plan, in one slot of the warehouse."""
     from kakuninsho.operations import planning
 
+    if wish.get("has_landed"):
+        alert_of_what_is_out()
     totals = decide(lambda: planning.draft(settings(), _wish(wish)))
     log.info("draft %s: %s", _wish(wish).plan_id, json.dumps(totals))
     return {"wish": wish, "totals": totals}

@@ -56,6 +56,8 @@ def as_of(context: Any = None) -> date:
     if given.get("wave"):
         return next(day for day, wave in campaign.wave_openings.items() if wave == given["wave"])
     day = own_day(context)
+    if (context or get_current_context())["dag_run"].run_type == "asset_triggered":
+        return _newest_day() or day
     first, last = forms.bounds(campaign)
     if context is None and not first <= day <= last:
         raise AirflowFailException(
@@ -63,6 +65,13 @@ def as_of(context: Any = None) -> date:
             "フォームの「基準日」に日付を入れて実行し直してください"
         )
     return day
+
+
+def _newest_day() -> date | None:
+    """What facts have started stands for the day of the newest of them."""
+    from kakuninsho.operations.publishing import newest_fact_on
+
+    return newest_fact_on(settings().store)
 
 
 def own_day(context: Any = None) -> date:

@@ -57,6 +57,13 @@ class FlowStep:
     people_count: int
 
 
+# What endangers a person stands first, then what is critical.
+FIRST_ALERTS = (
+    "alert_code not in ('protected_piece_posted', 'protected_after_release', 'pulled_piece_posted'),"
+    " severity, alert_code, subject"
+)
+
+
 @dataclass(frozen=True)
 class Identity:
     """One identity of the ledger."""
@@ -293,7 +300,7 @@ def _read(connection: duckdb.DuckDBPyConnection) -> Figures:
             "marts.fct_lots inner join marts.dim_branches using (insurer_number)",
             "posting_date, lot_id",
         ),
-        alerts=_rows(connection, Alert, "marts.fct_alerts", "severity, alert_code, subject"),
+        alerts=_rows(connection, Alert, "marts.fct_alerts", FIRST_ALERTS),
         waiting=_rows(
             connection,
             Waiting,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -62,19 +62,20 @@ class StopWish:
 class PlanRequest:
     """Which plan is wanted, for which day."""
 
-    kind: str  # home, release, resend, employer_list, follow_up, request, stop
+    kind: str  # home, release, resend, employer_list, follow_up, request, stop, pull
     as_of: date
     posting_date: date | None = None
     run_on: date | None = None
     attempt: int = 1  # counts on when the plan before was rejected by an approver
     stop: StopWish | None = None
+    pieces: str | None = None  # of an urgent pull: the digest of the control numbers that it is about
 
     @property
     def plan_id(self) -> str:
         """Name of the plan: the same wish has the same name, so that asking twice freezes once."""
         days = (self.run_on, self.as_of) if self.kind == "request" else (self.posting_date, self.run_on, self.as_of)
         day = next(day for day in days if day)
-        again = f"-{self.stop.digest}" if self.stop else ""
+        again = f"-{self.stop.digest}" if self.stop else f"-{self.pieces}" if self.pieces else ""
         again += f"-{self.attempt}" if self.attempt > 1 else ""
         return f"{self.kind.replace('_', '-')}-{day.isoformat()}{again}"
 
@@ -91,6 +92,11 @@ class Draft:
     def read(cls, path: Path) -> Draft:
         """The draft in a folder."""
         return cls(path.name, path, json.loads((path / "draft.json").read_text(encoding="utf-8")))
+
+
+def digest_of(envelope_ids: Sequence[str]) -> str:
+    """Names a set of pieces by their control numbers."""
+    return hashlib.sha256("\n".join(sorted(envelope_ids)).encode()).hexdigest()[:8]
 
 
 def candidate_path(store: FactStore, plan_id: str) -> Path:
@@ -194,7 +200,8 @@ def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign
             """
             create temp view pulls as
             select certificate_id, envelope_id, lot_id, posting_date, member_key,
-                coalesce(reason_code, 'packed_anew') as reason_code, outcome, outcome_reason_code
+                coalesce(reason_code, 'packed_anew') as reason_code, outcome, outcome_reason_code,
+                null as order_number
             from intermediate.int_recheck_findings where is_pulled;
             create temp view release_lots as
             select lot_id, posting_date, is_released, withheld_reason_code, null::varchar as sha256_clear
@@ -415,6 +422,33 @@ def _stopped_lots(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, re
     )
 
 
+def _urgent_pulls(connection: duckdb.DuckDBPyConnection, _campaign: Campaign, request: PlanRequest) -> None:
+    """Pieces that are out and must not be posted (rules: a wave, to the letter box; contract printer/v1).
+
+    Raises:
+        PlanError: other pieces must be stopped now than those that the plan is named after.
+    """
+    connection.execute(NO_PIECES)
+    connection.execute(
+        f"""
+        create temp table pulls as
+        select certificate_id, envelope_id, lot_id, posting_date, member_key, reason_code, outcome, outcome_reason_code,
+            (
+                select 1 + count(distinct pulls.plan_id)
+                from staging.stg_plans__pulls as pulls
+                where pulls.order_number is not null and pulls.received_on = date '{request.as_of}'
+            ) as order_number
+        from intermediate.int_urgent_pulls where not is_listed
+        """
+    )
+    numbers = [row[0] for row in connection.execute("select distinct envelope_id from pulls").fetchall()]
+    if digest_of(numbers) != request.pieces:
+        raise PlanError(
+            f"plan {request.plan_id}: other pieces must be stopped now ({len(numbers)}) than when it was looked; "
+            "nothing is frozen. Start the DAG again"
+        )
+
+
 _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest], None]] = {
     "home": _household_pieces,
     "release": _household_pieces,
@@ -423,6 +457,7 @@ _PENDING: dict[str, Callable[[duckdb.DuckDBPyConnection, Campaign, PlanRequest],
     "employer_list": _employer_pieces,
     "request": _requested_pieces,
     "stop": _stopped_lots,
+    "pull": _urgent_pulls,
 }
 # Lots that can never be posted, and that a plan of each kind takes up again.
 _TAKES_UP = {
@@ -617,6 +652,8 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
         queries["stop_lots"] = "select * from stop_lots cross join stamp order by lot_id"
     if request.kind == "request":
         queries["request_outcomes"] = "select * from outcomes cross join stamp order by request_id"
+    if request.kind == "pull":
+        queries["pulls"] = "select * from pulls cross join stamp order by lot_id, envelope_id, member_key"
     if request.kind == "release":
         queries["pulls"] = "select * from pulls cross join stamp order by envelope_id, certificate_id"
         queries["release_lots"] = "select * from release_lots cross join stamp order by lot_id"
@@ -640,7 +677,7 @@ def _export(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequ
             _copy(connection, queries[table], columns, path / f"{table}.parquet")
         elif table != "plan":
             write_empty(path / f"{table}.parquet", columns)
-    if request.kind != "stop":
+    if request.kind not in {"stop", "pull"}:
         _export_people_to_guard(connection, path, request)
     return _export_totals(connection, path, request, has_certificates=has_certificates)
 
@@ -732,6 +769,7 @@ def _export_totals(
         # A refusal is told to a person too, so it makes a plan; who is held is only looked at again next time.
         "request": "(select member_key from pending union all select member_key from outcomes where outcome <> 'held')",
         "stop": "stop_lots",
+        "pull": "(select distinct envelope_id from pulls)",
     }.get(request.kind, "numbering")
     count = connection.execute(f"select count(*) from {lines}").fetchone()
     if request.kind == "stop":

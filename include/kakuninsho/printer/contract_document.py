@@ -17,6 +17,7 @@ DOCUMENT = PROJECT_ROOT / "docs" / "printer-contract.md"
 _KINDS = {
     "lot": "ロットファイル",
     "pull_list": "引抜き指示",
+    "urgent_pull_list": "急ぎの引抜き指示",
     "release_order": "差出指示",
     "stop_order": "中止指示",
     "acknowledgement": "受領報告",
@@ -190,7 +191,7 @@ CSV。すべての項目を二重引用符で囲み、項目内の二重引用�
 def _orders(spec: dict[str, Any]) -> str:
     orders = spec["order_files"]
     parts = ["## 7. 指示ファイル\n\nCSV、UTF-8(BOM なし)、見出し行あり、すべての項目を二重引用符で囲む、CRLF。"]
-    for kind in ("pull_list", "release_order", "stop_order"):
+    for kind in ("pull_list", "urgent_pull_list", "release_order", "stop_order"):
         item = orders[kind]
         parts.append(f"### {item['ja']}\n\n{item['effect_ja']}\n\n{_fields(item['fields'])}")
     stages = orders["stop_order"]["stages_ja"]

@@ -19,6 +19,7 @@ _COUNT = r"(?P<count>0|[1-9][0-9]*)"
 _FILE_NAMES = {
     "lot": r"lot_(?P<lot_id>[a-z0-9]+-[A-Z]-[0-9]{2}-[0-9]{8}-[0-9]{2,})",
     "pull_list": r"pull_(?P<day>[0-9]{8})_(?P<ordinal>[0-9]{2,})",
+    "urgent_pull_list": r"urgent_(?P<day>[0-9]{8})_(?P<ordinal>[0-9]{2,})",
     "release_order": r"release_(?P<day>[0-9]{8})_(?P<ordinal>[0-9]{2,})",
     "stop_order": r"stop_(?P<day>[0-9]{8})_(?P<ordinal>[0-9]{2,})",
     "acknowledgement": r"ack_(?P<day>[0-9]{8})_(?P<ordinal>[0-9]{3,})",
@@ -29,7 +30,13 @@ _NAME_PATTERNS = {
     kind: re.compile(rf"pv1_(?P<campaign>[a-z0-9]+)_{middle}_{_COUNT}\.csv") for kind, middle in _FILE_NAMES.items()
 }
 ANSWER_KINDS = ("acknowledgement", "piece_report", "return_report")
-ORDER_KINDS = ("pull_list", "release_order", "stop_order")
+ORDER_WORDS = {
+    "pull_list": "pull",
+    "urgent_pull_list": "urgent",
+    "release_order": "release",
+    "stop_order": "stop",
+}
+ORDER_KINDS = tuple(ORDER_WORDS)
 
 
 class ContractError(ValueError):
@@ -96,9 +103,8 @@ def lot_file_name(campaign: str, lot_id: str, envelope_count: int) -> str:
 
 
 def order_file_name(kind: str, campaign: str, day: date, ordinal: int, count: int) -> str:
-    """Name of a pull list, release order or stop order."""
-    word = {"pull_list": "pull", "release_order": "release", "stop_order": "stop"}[kind]
-    return _checked(f"pv1_{campaign}_{word}_{day:%Y%m%d}_{ordinal:02d}_{count}.csv")
+    """Name of an order to the printer: a pull list, urgent pull list, release order or stop order."""
+    return _checked(f"pv1_{campaign}_{ORDER_WORDS[kind]}_{day:%Y%m%d}_{ordinal:02d}_{count}.csv")
 
 
 def answer_file_name(kind: str, campaign: str, day: date, ordinal: int, count: int) -> str:

@@ -881,6 +881,21 @@ def write_pull_list(
     )
 
 
+def write_urgent_pull_list(plan: Fact, day: date, campaign: Campaign | str, out_dir: Path) -> ClearFile:
+    """Write the urgent pull list of a frozen plan of kind pull: one row per piece, by lot and control number."""
+    with memory(limit="1GB") as connection:
+        rows = connection.execute(
+            f"""select distinct lot_id, envelope_id, order_number
+            from read_parquet('{plan.table("pulls")}') order by all"""
+        ).fetchall()
+    numbers = {number for _, _, number in rows}
+    if len(numbers) != 1:
+        raise LotFileError(f"{plan.name}: an urgent pull list needs rows of one number of its day, not {len(numbers)}")
+    return _write_order(
+        "urgent_pull_list", campaign, day, out_dir, ordinal=numbers.pop(), rows=[(lot, piece) for lot, piece, _ in rows]
+    )
+
+
 def write_release_order(
     posting_date: date,
     lots: dict[str, str],

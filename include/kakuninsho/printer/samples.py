@@ -18,7 +18,14 @@ from kakuninsho.facts.schemas import PLANS, Columns
 from kakuninsho.facts.store import ARROW_TYPES, Fact, FactStore
 from kakuninsho.plans.control_numbers import control_number
 from kakuninsho.printer.layout import SAMPLES
-from kakuninsho.printer.lot_file import ClearFile, write_lot, write_pull_list, write_release_order, write_stop_order
+from kakuninsho.printer.lot_file import (
+    ClearFile,
+    write_lot,
+    write_pull_list,
+    write_release_order,
+    write_stop_order,
+    write_urgent_pull_list,
+)
 
 CAMPAIGN = "fy2025"
 FUKUI = 18
@@ -29,6 +36,7 @@ HOME_LOT = f"{CAMPAIGN}-H-18-20251003-01"
 BUNDLE_LOT = f"{CAMPAIGN}-E-18-20251104-01"
 LIST_LOT = f"{CAMPAIGN}-L-18-20250616-01"
 POSTED, BUNDLED, LISTED = date(2025, 10, 3), date(2025, 11, 4), date(2025, 6, 16)
+PULLED_URGENTLY = date(2025, 10, 2)
 PEOPLE = [
     (HOUSEHOLD_123 * 100, "髙橋 一郎", "タカハシ イチロウ", "male", date(1980, 2, 29), date(2010, 4, 1)),
     (HOUSEHOLD_123 * 100 + 1, '髙橋 "花" 子', "タカハシ ハナコ", "female", date(1982, 5, 6), date(2012, 7, 1)),
@@ -142,6 +150,18 @@ def release_plan(store: FactStore) -> Fact:
     )
 
 
+def urgent_pull_plan(store: FactStore) -> Fact:
+    """After the release somebody of the couple is protected: their envelope must not be posted."""
+    pull = {"lot_id": HOME_LOT, "envelope_id": control_number(3), "posting_date": POSTED, "order_number": 1}
+    pulls = [
+        pull | {"certificate_id": f"{control_number(3)}-1", "reason_code": "address_protected", "outcome": "held"},
+        pull | {"certificate_id": f"{control_number(3)}-2", "reason_code": "packed_anew", "outcome": "planned_again"},
+    ]
+    return land_plan(
+        store, "pull-2025-10-02-5f0e8a11", PULLED_URGENTLY, {"plan": [{"plan_kind": "pull"}], "pulls": pulls}
+    )
+
+
 EMPLOYER_PLACE = {
     "addressee_name": "株式会社みほん",
     "postal_code": "9100005",
@@ -208,7 +228,8 @@ def write_samples(data: Path, out_dir: Path) -> list[ClearFile]:
     pulls = write_pull_list(release_plan(store), POSTED, CAMPAIGN, out_dir)
     release = write_release_order(POSTED, {HOME_LOT: home.sha256}, CAMPAIGN, out_dir, pull_lists=(pulls,))
     stop = write_stop_order(date(2025, 10, 1), {HOME_LOT: "hold"}, CAMPAIGN, out_dir)
-    return [home, bundles, lists, pulls, release, stop]
+    urgent = write_urgent_pull_list(urgent_pull_plan(store), PULLED_URGENTLY, CAMPAIGN, out_dir)
+    return [home, bundles, lists, pulls, release, stop, urgent]
 
 
 if __name__ == "__main__":

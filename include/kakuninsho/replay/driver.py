@@ -27,6 +27,7 @@ from kakuninsho.settings import Settings
 TOKYO = ZoneInfo("Asia/Tokyo")
 PUBLISH = "publish_for_analysts"
 PUBLISH_HOUR = 20
+PULL = "pull_pieces"
 SELDOM = 100_000  # new objects between two collections
 
 
@@ -118,6 +119,7 @@ class Season:
                 self._let_days_pass(today)
             tell(Progress(number, len(runs), run, str(self.dags[run.dag_id].dag_display_name)))
             self.run(run)
+            self._pull(run)
         if today is not None:
             self._publish(today)
         return len(runs)
@@ -127,6 +129,13 @@ class Season:
         # Busy with what was just sent, it answers when it is done.
         if control.status(self.sandbox.root, timeout=None)["date"] < day.isoformat():
             control.advance(self.sandbox.root, day)
+
+    def _pull(self, run: Run) -> None:
+        """What a scheduler does when a run has landed facts, where it would find something to look at."""
+        from kakuninsho.operations import urgent_pulls
+
+        if urgent_pulls.may_concern(self.settings, run.moment.date()):
+            self.run(Run(run.moment, PULL))
 
     def _publish(self, day: date) -> None:
         """What a scheduler does when facts have arrived, here at the end of a month with news: nobody reads in between.

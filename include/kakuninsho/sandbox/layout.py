@@ -47,6 +47,7 @@ RECORDS: dict[str, str] = {
 
 ORDERS: dict[str, str] = {
     "pull_list": "lot_id:name=40 envelope_id:digits=11",
+    "urgent_pull_list": "lot_id:name=40 envelope_id:digits=11",
     "release_order": "lot_id:name=40 posting_date:date sha256_clear:sha256",
     "stop_order": "lot_id:name=40 effect:code=hold|destroy|resume",
 }
@@ -79,7 +80,12 @@ _NAMES = {
     "lot": rf"pv1_(?P<campaign>[a-z0-9]+)_lot_{_LOT_ID}_(?P<count>0|[1-9]\d*)\.csv",
     **{
         kind: rf"pv1_(?P<campaign>[a-z0-9]+)_{word}_(?P<day>\d{{8}})_\d\d_(?P<count>0|[1-9]\d*)\.csv"
-        for kind, word in (("pull_list", "pull"), ("release_order", "release"), ("stop_order", "stop"))
+        for kind, word in (
+            ("pull_list", "pull"),
+            ("urgent_pull_list", "urgent"),
+            ("release_order", "release"),
+            ("stop_order", "stop"),
+        )
     },
 }
 NAME_PATTERNS = {kind: re.compile(pattern, re.ASCII) for kind, pattern in _NAMES.items()}

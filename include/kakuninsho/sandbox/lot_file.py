@@ -372,7 +372,7 @@ _ORDERS = {kind: Record(text, tuple(item.name for item in fields_of(text))) for 
 
 
 def read_order(path: Path, kind: str) -> list[tuple[str, ...]]:
-    """The rows of a pull list, release order or stop order.
+    """The rows of a pull list, urgent pull list, release order or stop order.
 
     Raises:
         RefusedError: layout_invalid.
@@ -395,7 +395,7 @@ def read_order(path: Path, kind: str) -> list[tuple[str, ...]]:
             values = record.read(line)
             if values is None or (kind == "release_order" and not _is_date(values[1])):
                 raise RefusedError("layout_invalid", f"line {number}: not as agreed")
-            if kind == "pull_list":
+            if kind in {"pull_list", "urgent_pull_list"}:
                 _sequence(values[1], number)
             rows.append(values)
     return rows

@@ -124,7 +124,7 @@ class TakeIn:
     def waiting(self) -> list[str]:
         """Names of manifests that arrived, or arrived again, since the last look; lots first, releases last."""
         known = dict(self._state.rows("select manifest, mark from seen"))
-        rank = {"_lot_": 0, "_pull_": 1, "_stop_": 2, "_release_": 3}
+        rank = {"_lot_": 0, "_pull_": 1, "_urgent_": 1, "_stop_": 2, "_release_": 3}
         found = []
         for path in self._root.inbox.iterdir():
             if path.name.endswith(MANIFEST + SEALED) and known.get(path.name) != self._mark(path):
@@ -344,7 +344,9 @@ class TakeIn:
             self._check_related(manifest, today)
             if any(lots[lot_id].sha256_clear != sha256 for lot_id, _, sha256 in rows):
                 raise RefusedError("hash_differs", "another hash than that of the lot held")
-        if name.kind == "pull_list":
+        if name.kind in {"pull_list", "urgent_pull_list"}:
+            if name.kind == "urgent_pull_list" and not rows:
+                raise RefusedError("layout_invalid", "an urgent pull list without a row")
             self._pull([(lots[lot_id].lot_no, int(envelope) // 100) for lot_id, envelope in rows])
             return
         if rows and all(lots[row[0]].state != "waiting" for row in rows):

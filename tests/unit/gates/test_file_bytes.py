@@ -20,18 +20,25 @@ from kakuninsho.gates.last_door import judge_files
 from kakuninsho.plans.control_numbers import control_number
 from kakuninsho.printer import samples
 from kakuninsho.printer.charset import encode_cp932
-from kakuninsho.printer.lot_file import ClearFile, write_lots, write_pull_list, write_release_order, write_stop_order
+from kakuninsho.printer.lot_file import (
+    ClearFile,
+    write_lots,
+    write_pull_list,
+    write_release_order,
+    write_stop_order,
+    write_urgent_pull_list,
+)
 from kakuninsho.printer.samples import CAMPAIGN, HOME_LOT, PEOPLE, POSTED
 
 Rows = list[list[str]]
 FIELDS = [(record, field["name"]) for record in (*LOT_RECORDS, *ORDER_RECORDS) for field in fields_of(record)]
 # The plan whose files hold a record of each kind.
 PLAN_OF = dict.fromkeys("HECT", "home") | {"B": "bundles", "L": "lists", "N": "lists"}
-PLAN_OF |= {"pull_list": "release", "release_order": "release", "stop_order": "stop"}
+PLAN_OF |= {"pull_list": "release", "release_order": "release", "stop_order": "stop", "urgent_pull_list": "urgent"}
 
 
 class Door:
-    """Four frozen plans of the golden sample and one stop, with their files."""
+    """Five frozen plans of the golden sample and one stop, with their files."""
 
     def __init__(self, folder: Path) -> None:
         self.store = FactStore(folder / "data")
@@ -45,6 +52,7 @@ class Door:
             date(2025, 10, 1),
             {"plan": [{"plan_kind": "stop"}], "stop_lots": [{"lot_id": HOME_LOT, "effect": "hold", "order_number": 1}]},
         )
+        urgent = samples.urgent_pull_plan(self.store)
         written = write_lots(home, [HOME_LOT], CAMPAIGN, out)
         with self.store.land(
             "transfers",
@@ -56,12 +64,20 @@ class Door:
             pass
         pulls = write_pull_list(release, POSTED, CAMPAIGN, out)
         order = write_release_order(POSTED, {HOME_LOT: written[0].sha256}, CAMPAIGN, out, pull_lists=(pulls,))
-        self.plans = {"home": home, "bundles": bundles, "lists": lists, "release": release, "stop": stop}
+        self.plans = {
+            "home": home,
+            "bundles": bundles,
+            "lists": lists,
+            "release": release,
+            "stop": stop,
+            "urgent": urgent,
+        }
         self.files = {
             "home": written,
             "bundles": write_lots(bundles, [samples.BUNDLE_LOT], CAMPAIGN, out),
             "lists": write_lots(lists, [samples.LIST_LOT], CAMPAIGN, out),
             "release": [pulls, order],
+            "urgent": [write_urgent_pull_list(urgent, samples.PULLED_URGENTLY, CAMPAIGN, out)],
             "stop": [write_stop_order(date(2025, 10, 1), {HOME_LOT: "hold"}, CAMPAIGN, out)],
         }
         self.work = folder / "work"

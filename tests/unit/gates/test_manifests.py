@@ -18,7 +18,7 @@ from kakuninsho.printer.lot_file import ClearFile
 from kakuninsho.printer.manifest import make_manifest
 
 KIND_OF = {"posting_date": "pull_list", "related_files": "release_order"}
-KINDS = ("lot", "pull_list", "release_order", "stop_order")
+KINDS = ("lot", "pull_list", "urgent_pull_list", "release_order", "stop_order")
 
 
 def needed(kind: str) -> list[str]:
@@ -32,7 +32,8 @@ class Sealed:
         self.files: dict[str, list[SealedFile]] = {}
         written = samples.write_samples(folder / "data", folder / "out")
         self.store = FactStore(folder / "data")
-        together = {"lot": written[:3], "orders": written[3:5], "stop_order": written[5:]}
+        together = {"lot": written[:3], "orders": written[3:5]}
+        together |= {"stop_order": written[5:6], "urgent_pull_list": written[6:]}
         for name, clear in together.items():
             self.files[name] = [self._seal(file, folder) for file in clear]
         self.files["pull_list"], self.files["release_order"] = self.files["orders"], self.files["orders"][::-1]

@@ -99,7 +99,12 @@ def published(settings: Settings) -> Settings:
             create table marts.fct_member_dispositions as select * from (values {rows(DISPOSED)})
             as lines (insurer_number, symbol, number, suffix, effective_disposition, effective_reason_code);
             create table marts.fct_alerts as
-            select 'stop_rate_exceeded' as alert_code, '01180017' as subject"""
+            select * from (values ('stop_rate_exceeded', '01180017'), ('protected_piece_posted', 'H-1'))
+            as lines (alert_code, subject);
+            create table marts.fct_lots as select 'H-1' as lot_id, 'home' as kind;
+            create table marts.fct_certificates as select *, 'H-1' as lot_id
+            from (values {rows([(TARGET, "", "")])}) as lines (insurer_number, symbol, number, suffix, a, b);
+            create table marts.fct_employer_lists as select * from marts.fct_certificates"""
         )
     return settings
 
@@ -154,7 +159,9 @@ def test_a_decision_that_is_not_as_agreed_lands_nothing(settings: Settings, deci
         ("01180017-1234567-1-00", "forget", None, "どれか"),
         ("01180017-1234567-1-00", "exclude", None, "理由が要ります"),
         ("01180017-1234567-1-00", "exclude", "luck", "理由が要ります"),
-        ("01180017-1234567-1-00", "release", "declined", "理由は対象外"),
+        ("01180017-1234567-1-00", "release", "declined", "理由は exclude"),
+        ("01180017-1234567-1-00", "incident_closed", None, "理由が要ります"),
+        ("01180017-1234567-1-00", "incident_closed", "declined", "理由が要ります"),
         ("48", "resume", None, "都道府県コード"),
     ],
 )
@@ -277,6 +284,17 @@ def test_two_different_people_release_protection(published: Settings) -> None:
     assert len(record_by(published, given, "operator", "approver1", approved=True)) == 2
     released = [row["decided_by"] for row in decisions_of(published, PROTECTED) if row["decision"] == "release"]
     assert sorted(released) == ["approver1", "operator"]
+
+
+def test_two_people_close_an_incident_with_a_reason(published: Settings) -> None:
+    given = wish(TARGET, "incident_closed", "recovered")
+    assert check_decision(published, given).needs_second
+    with pytest.raises(DecisionError):
+        record_by(published, given, "operator", "operator", approved=True)
+    assert len(record_by(published, given, "operator", "approver1", approved=True)) == 2
+    assert [row["reason_code"] for row in decisions_of(published, TARGET)] == ["recovered", "recovered"]
+    with pytest.raises(DecisionError, match="no piece of this person"):
+        check_decision(published, wish(BETWEEN, "incident_closed", "recovered"))
 
 
 def test_protection_in_the_newest_register_is_said_to_both(

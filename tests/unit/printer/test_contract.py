@@ -11,6 +11,8 @@ from kakuninsho.plans.control_numbers import is_control_number
 from kakuninsho.printer.charset import encode_cp932, is_printable, printed_width
 from kakuninsho.printer.contract_document import DOCUMENT, contract_document
 from kakuninsho.printer.layout import (
+    ANSWER_KINDS,
+    ORDER_KINDS,
     SAMPLES,
     ContractError,
     answer_file_name,
@@ -92,7 +94,7 @@ def test_every_value_of_the_golden_orders_and_answers_is_of_its_field(kind):
 
 def test_every_example_is_a_value_of_its_field():
     fields = [field for kind in RECORDS for field in record_fields(kind)]
-    kinds = ("pull_list", "release_order", "stop_order", "acknowledgement", "piece_report", "return_report")
+    kinds = (*ORDER_KINDS, *ANSWER_KINDS)
     fields += [field for kind in kinds for field in table_fields(kind)]
     for field in fields:
         if field["type"] != "sha256":
@@ -172,7 +174,7 @@ def test_names_are_made_and_taken_apart():
     day = date(2025, 10, 3)
     lot = parse_file_name(lot_file_name("fy2025", "fy2025-H-18-20251003-01", 4))
     assert (lot.kind, lot.lot_id, lot.count) == ("lot", "fy2025-H-18-20251003-01", 4)
-    for kind in ("pull_list", "release_order", "stop_order"):
+    for kind in ORDER_KINDS:
         name = parse_file_name(order_file_name(kind, "fy2025", day, 1, 0))
         assert (name.kind, name.day, name.ordinal, name.count) == (kind, day, 1, 0)
     for kind in ("acknowledgement", "piece_report", "return_report"):

@@ -12,7 +12,9 @@ final as (
         follow_ups.envelope_id
     from follow_ups
     inner join bundles on follow_ups.bundle_id = bundles.envelope_id
-    where bundles.status = 'replaced' and bundles.status_reason_code in ('lot_rejected', 'lot_destroyed')
+    where
+        bundles.is_pulled_urgently
+        or (bundles.status = 'replaced' and bundles.status_reason_code in ('lot_rejected', 'lot_destroyed'))
 )
 
 select * from final

@@ -254,6 +254,7 @@ final as (
         )
         and not is_return_expected as is_live,
         has_left,
+        is_pulled_urgently,
         is_incident
     from judged
 )

@@ -26,7 +26,8 @@ final as (
         posted_on,
         returned_on,
         return_known_on,
-        return_reason_code
+        return_reason_code,
+        is_pulled_urgently
     from pieces
     where household_key is null
 )

@@ -41,6 +41,7 @@ final as (
         pull_listed_on,
         is_pull_listed,
         is_pulled_for_protection,
+        is_pulled_urgently,
         is_incident
     from pieces
     where household_key is not null

@@ -23,6 +23,10 @@ reprints as (
     select * from {{ ref('int_pieces_reprinted') }}
 ),
 
+certificates as not materialized (
+    select * from {{ ref('stg_plans__certificates') }}
+),
+
 -- A release that was rejected pulls nothing; one that waits for its approval pulls already, because its
 -- supplementary envelopes hold the same people.
 pull_lists as (
@@ -30,11 +34,32 @@ pull_lists as (
         pulls.envelope_id,
         min(pulls.plan_id) as pull_plan_id,
         min(pulls.received_on) as pull_listed_on,
-        bool_or(pulls.reason_code = 'address_protected') as is_pulled_for_protection
+        bool_or(pulls.reason_code = 'address_protected') as is_pulled_for_protection,
+        bool_or(plans.plan_kind = 'pull') as is_listed_urgently
     from pulls
     inner join plans on pulls.plan_id = plans.plan_id
     where not plans.is_voided
     group by pulls.envelope_id
+),
+
+-- The packets of a bundle that is pulled urgently stay with it. One that has been posted takes them along.
+packet_pulls as (
+    select
+        certificates.envelope_id,
+        min(pulls.plan_id) as pull_plan_id,
+        min(pulls.received_on) as pull_listed_on,
+        bool_or(pulls.reason_code = 'address_protected') as is_pulled_for_protection,
+        bool_or(coalesce(pieces.print_event_type = 'pulled', false)) as is_confirmed
+    from pulls
+    inner join plans on pulls.plan_id = plans.plan_id
+    inner join certificates on pulls.certificate_id = certificates.certificate_id
+    left join pieces on pulls.envelope_id = pieces.envelope_id
+    where
+        plans.plan_kind = 'pull'
+        and not plans.is_voided
+        and certificates.envelope_id <> pulls.envelope_id
+        and coalesce(pieces.print_event_type <> 'posted', true)
+    group by certificates.envelope_id
 ),
 
 resent as (
@@ -131,15 +156,19 @@ tracked as (
         pieces.returned_on,
         pieces.return_known_on,
         pieces.return_reason_code,
-        pull_lists.pull_plan_id,
-        pull_lists.pull_listed_on,
-        pull_lists.envelope_id is not null as is_pull_listed,
-        coalesce(pull_lists.is_pulled_for_protection, false) as is_pulled_for_protection,
+        coalesce(pull_lists.pull_plan_id, packet_pulls.pull_plan_id) as pull_plan_id,
+        coalesce(pull_lists.pull_listed_on, packet_pulls.pull_listed_on) as pull_listed_on,
+        pull_lists.envelope_id is not null or packet_pulls.envelope_id is not null as is_pull_listed,
+        coalesce(pull_lists.is_pulled_for_protection, packet_pulls.is_pulled_for_protection, false)
+            as is_pulled_for_protection,
+        (coalesce(pull_lists.is_listed_urgently, false) and coalesce(pieces.print_event_type = 'pulled', false))
+        or coalesce(packet_pulls.is_confirmed, false) as is_pulled_urgently,
         pull_lists.envelope_id is not null and coalesce(pieces.print_event_type = 'posted', false) as is_incident
     from versions
     inner join lots on versions.lot_id = lots.lot_id
     left join pieces on versions.envelope_id = pieces.envelope_id
     left join pull_lists on versions.envelope_id = pull_lists.envelope_id
+    left join packet_pulls on versions.envelope_id = packet_pulls.envelope_id and versions.bundle_id is not null
     left join resent on versions.frozen_envelope_id = resent.envelope_id
 ),
 
@@ -220,6 +249,7 @@ final as (
         pull_listed_on,
         is_pull_listed,
         is_pulled_for_protection,
+        is_pulled_urgently,
         is_incident
     from judged
 )

@@ -19,11 +19,18 @@ lots as (
     select * from {{ ref('int_lots') }}
 ),
 
--- One list for every employer: another run makes those whose lot can never be posted, and no second one.
+pulled_urgently as (
+    select frozen_envelope_id as envelope_id
+    from {{ ref('int_employer_pieces') }}
+    where is_pulled_urgently
+),
+
+-- One list for every employer: another run makes those that can never be posted, and no second one.
 listed_before as (
     select distinct frozen_envelopes.employer_key
     from frozen_envelopes
     inner join lots on frozen_envelopes.lot_id = lots.lot_id
+    anti join pulled_urgently on frozen_envelopes.envelope_id = pulled_urgently.envelope_id
     where frozen_envelopes.lot_kind = 'employer_list' and not lots.is_voided and lots.undone_reason_code is null
 ),
 

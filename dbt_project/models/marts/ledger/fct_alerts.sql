@@ -36,6 +36,22 @@ reprints as (
     select * from {{ ref('int_pieces_reprinted') }}
 ),
 
+urgent_pulls as (
+    select * from {{ ref('int_urgent_pulls') }}
+),
+
+incidents_closed as (
+    select * from {{ ref('int_incidents_closed') }}
+),
+
+-- What two people have closed since it was posted is no alert any more (rules: decision incident_closed).
+settled as (
+    select pieces.envelope_id
+    from pieces
+    inner join incidents_closed on pieces.envelope_id = incidents_closed.envelope_id
+    where pieces.posted_on <= incidents_closed.closed_on
+),
+
 seed_pieces as (
     select * from {{ ref('fct_seed_pieces') }}
 ),
@@ -223,14 +239,29 @@ posted_unreleased as (
 
 incidents as (
     select
-        case when is_pulled_for_protection then 'protected_piece_posted' else 'pulled_piece_posted' end as alert_code,
-        lot_id as subject,
+        case when tracked.is_pulled_for_protection then 'protected_piece_posted' else 'pulled_piece_posted' end
+            as alert_code,
+        tracked.lot_id as subject,
         count(*) as count,
-        min(posted_on) as raised_on,
+        min(tracked.posted_on) as raised_on,
         'critical' as severity
     from tracked
-    where is_incident
+    anti join settled on tracked.envelope_id = settled.envelope_id
+    where tracked.is_incident
     group by all
+),
+
+-- Out, not reported yet, and protected or held since: until the printer confirms the urgent pull.
+protected_out as (
+    select
+        'protected_after_release' as alert_code,
+        urgent_pulls.lot_id as subject,
+        count(distinct urgent_pulls.envelope_id) as count,
+        run_context.as_of as raised_on,
+        'critical' as severity
+    from urgent_pulls
+    cross join run_context
+    group by urgent_pulls.lot_id, run_context.as_of
 ),
 
 pulled_unlisted as (
@@ -279,6 +310,7 @@ spoiled_and_posted as (
         min(pieces.posted_on) as raised_on,
         'critical' as severity
     from pieces
+    anti join settled on pieces.envelope_id = settled.envelope_id
     where
         pieces.posted_on is not null
         and pieces.spoiled_on is not null
@@ -290,13 +322,14 @@ spoiled_and_posted as (
 posted_twice as (
     select
         'piece_posted_twice' as alert_code,
-        lot_id as subject,
+        pieces.lot_id as subject,
         count(*) as count,
-        min(posted_on) as raised_on,
+        min(pieces.posted_on) as raised_on,
         'critical' as severity
     from pieces
-    where is_posted_twice and lot_id is not null
-    group by lot_id
+    anti join settled on pieces.envelope_id = settled.envelope_id
+    where pieces.is_posted_twice and pieces.lot_id is not null
+    group by pieces.lot_id
 ),
 
 returned_before_posting as (
@@ -327,6 +360,7 @@ posted_and_pulled as (
         'critical' as severity
     from pieces
     left join known_incidents on pieces.envelope_id = known_incidents.envelope_id
+    anti join settled on pieces.envelope_id = settled.envelope_id
     where
         pieces.posted_on is not null
         and pieces.pulled_on is not null
@@ -547,6 +581,8 @@ alerts as (
     select * from posted_unreleased
     union all
     select * from incidents
+    union all
+    select * from protected_out
     union all
     select * from pulled_unlisted
     union all

@@ -25,7 +25,7 @@ final as (
             when '5_pieces' then 'released = posted + pulled + spoiled + open'
             when '5b_reprints' then 'spoiled = replacements posted + spoiled + open'
             when '5c_samples' then 'samples of released lots = posted + open'
-            when '5d_pull_lists' then 'on a pull list = not posted'
+            when '5d_pull_lists' then 'on a pull list = not posted + pulled too late + incidents closed'
             when '5e_stopped' then 'pieces of stopped lots = pulled + spoiled + kept back + to be destroyed'
             when '6_posted' then 'posted = delivered + returned + in transit'
             when '7_returned' then 'returned = outcomes of follow-ups + not yet due'

@@ -71,6 +71,10 @@ reprints as (
     select * from {{ ref('int_pieces_reprinted') }}
 ),
 
+incidents_closed as (
+    select * from {{ ref('int_incidents_closed') }}
+),
+
 people_in_drops as (
     select * from {{ ref('int_people_in_drops') }}
 ),
@@ -429,15 +433,20 @@ sample_terms as (
     group by all
 ),
 
--- 5d: nothing on a pull list is posted. A difference is an incident.
+-- 5d: nothing on a pull list is posted. A difference is an incident; what an urgent pull could not stop any more is a
+-- term of its own, open until two people have closed it (rules: a wave, to the letter box).
 listed_pulls as (
-    select distinct
+    select
         pulls.envelope_id,
-        pieces.print_event_type
+        pieces.print_event_type,
+        bool_and(plans.plan_kind = 'pull') as is_urgent,
+        coalesce(bool_or(pieces.posted_on <= incidents_closed.closed_on), false) as is_settled
     from pulls
     inner join plans on pulls.plan_id = plans.plan_id
     left join pieces on pulls.envelope_id = pieces.envelope_id
+    left join incidents_closed on pulls.envelope_id = incidents_closed.envelope_id
     where plans.is_approved
+    group by pulls.envelope_id, pieces.print_event_type
 ),
 
 pull_terms as (
@@ -452,11 +461,15 @@ pull_terms as (
     select
         '5d_pull_lists' as stage,
         'right' as side,
-        coalesce(print_event_type, 'not_reported') as term,
+        case
+            when coalesce(print_event_type <> 'posted', true) then coalesce(print_event_type, 'not_reported')
+            when is_urgent then 'pulled_too_late'
+            else 'incident_closed'
+        end as term,
         count(*) as term_count,
-        0 as open_count
+        count(*) filter (where print_event_type = 'posted' and not is_settled) as open_count
     from listed_pulls
-    where coalesce(print_event_type <> 'posted', true)
+    where coalesce(print_event_type <> 'posted', true) or is_urgent or is_settled
     group by all
 ),
 

@@ -17,7 +17,8 @@ final as (
         member_key,
         reason_code,
         outcome,
-        outcome_reason_code
+        outcome_reason_code,
+        order_number
     from source
     where received_on <= (select run_context.as_of from run_context)
 )

@@ -13,7 +13,8 @@ final as (
         row_number,
         column_name,
         reason_code,
-        row_key
+        row_key,
+        protected_readable
     from newest_full
     union all
     select
@@ -22,7 +23,8 @@ final as (
         row_number,
         column_name,
         reason_code,
-        row_key
+        row_key,
+        protected_readable
     from newest_deltas
 )
 
