@@ -89,12 +89,17 @@ class Parameters(BaseModel):
     printer_report_weekday: int
     stop_min_posted: int
     stop_rate: float
+    doubt_rows_always_believed: int
+    doubt_missing_share: float
+    doubt_changed_share: float
     assumed_delivered_after_days: int
     printer_capacity_per_week: int
     post_capacity_per_week: int
     max_reject_rate: float
     max_reject_rows_always_accepted: int
     min_share_of_previous_rows: float
+    branch_rows_fewer_at_least: int
+    max_growth_without_card_row: float
     min_insured_share: float
     max_insured_share: float
     max_protected_share: float

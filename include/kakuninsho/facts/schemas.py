@@ -254,7 +254,7 @@ PLANS: dict[str, Columns] = {
         "lot_id": "VARCHAR",
         "posting_date": "DATE",
         "is_released": "BOOLEAN",
-        # lot_rejected, lot_destroyed, not_acknowledged, lot_stopped, branch_stopped
+        # lot_rejected, lot_destroyed, not_acknowledged, lot_stopped, branch_stopped, register_doubted
         "withheld_reason_code": "VARCHAR",
         "sha256_clear": "VARCHAR",
     },

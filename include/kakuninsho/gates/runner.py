@@ -49,6 +49,14 @@ class Finding:
         rows = "the file as a whole" if self.count is None else f"{self.count:,} rows"
         return f"{self.table}: rule {self.rule} ({self.description}): {rows}"
 
+    @property
+    def sentence(self) -> str:
+        """What an approver reads, in Japanese: which rule of which table, and how many rows break it."""
+        if self.outcome == "error":
+            return f"{self.table}: 規則 {self.rule} を判定できません ({self.note})"
+        rows = "ファイル全体" if self.count is None else f"{self.count:,} 行"
+        return f"{self.table}: 「{self.description}」に反しています ({rows}、規則 {self.rule})"
+
 
 @dataclass(frozen=True)
 class GateResult:

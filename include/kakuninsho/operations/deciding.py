@@ -326,13 +326,14 @@ def _standing(settings: Settings, member: MemberKey) -> dict[str, str]:
 def _refuse_unless_stopped(settings: Settings, branch: MemberKey) -> None:
     with published(settings.data) as connection:
         found = connection.execute(
-            "select count(*) from marts.fct_alerts where alert_code = 'stop_rate_exceeded' and subject = ?",
+            "select count(*) from marts.fct_alerts"
+            " where alert_code in ('stop_rate_exceeded', 'register_doubted') and subject = ?",
             [branch.insurer_number],
         ).fetchone()
     if not found or not found[0]:
         raise DecisionError(
-            "その支部は停止していません (警報 stop_rate_exceeded がありません)",
-            "that branch is not stopped: there is no alert stop_rate_exceeded of it",
+            "その支部は停止していません (警報 stop_rate_exceeded も register_doubted もありません)",
+            "that branch is not stopped: there is no alert stop_rate_exceeded or register_doubted of it",
         )
 
 

@@ -12,18 +12,22 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kakuninsho.derived import read_json, write_json
 from kakuninsho.facts.schemas import REFUSALS
-from kakuninsho.facts.store import ARROW_TYPES, FactConflictError, sha256_of
+from kakuninsho.facts.store import ARROW_TYPES, Fact, FactConflictError, sha256_of
 from kakuninsho.gates import GateFailedError, require, run_gate
+from kakuninsho.register.branches import losses
 from kakuninsho.register.drops import Drop, incomplete_drops, list_drops
 from kakuninsho.register.errors import Reason, RegisterConflictError, RegisterDropError
 from kakuninsho.register.landing import StagedDrop, land_register, landed, stage_drop
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
+from kakuninsho.warehouse import memory
 
 log = logging.getLogger(__name__)
 
 REFUSED = "refused.txt"
+WARNINGS = "warnings.json"
 _REGISTER = "register/"
 SUITES = ("members", "addresses", "employers", "my_number_cards")
 # Tables that a suite looks at beside its own.
@@ -191,8 +195,28 @@ def _judged(settings: Settings, staged: StagedDrop, work: Path) -> list[str]:
             campaign=settings.campaign,
         )
         require(result)
-        warnings += [f"{staged.name} {finding}" for finding in result.warnings]
+        warnings += [f"{staged.as_of} の加入者データ {finding.sentence}" for finding in result.warnings]
+    warnings = _losses(settings, staged) + warnings
+    write_json(work / WARNINGS, warnings)
+    for warning in warnings:
+        log.warning("%s", warning)
     return warnings
+
+
+def _losses(settings: Settings, staged: StagedDrop) -> list[str]:
+    """Branches of a full drop that lost rows beside the full drop before it, as sentences."""
+    before = _full_drops_before(settings, staged.name)
+    if staged.kind != "full" or not before:
+        return []
+    with memory(spill=settings.store.data_tmp() / "duckdb") as connection:
+        found = losses(connection, staged, before[-1], settings.campaign.parameters)
+    return [loss.sentence(str(staged.as_of)) for loss in found]
+
+
+def _full_drops_before(settings: Settings, name: str) -> list[Fact]:
+    return [
+        fact for fact in settings.store.all("register") if fact.name < name and fact.meta["totals"]["kind"] == "full"
+    ]
 
 
 def land(settings: Settings, names: list[str], as_of: date, run: str = "") -> list[str]:
@@ -208,8 +232,10 @@ def land(settings: Settings, names: list[str], as_of: date, run: str = "") -> li
             _land_refusal(settings, drop, refused[drop.name], as_of)
         else:
             with recorded(settings.data, "register-land", as_of):
-                staged = StagedDrop.read(drop, _work(settings, drop.name, run))
-                names_landed.append(land_register(settings.store, staged, as_of).name)
+                work = _work(settings, drop.name, run)
+                staged = StagedDrop.read(drop, work)
+                warnings = list(read_json(work / WARNINGS) or [])
+                names_landed.append(land_register(settings.store, staged, as_of, warnings=warnings).name)
         shutil.rmtree(_work(settings, drop.name, run), ignore_errors=True)
     if refused and not settings.store.all("register"):
         name = min(refused)
@@ -261,9 +287,7 @@ def _work(settings: Settings, name: str, run: str = "") -> Path:
 def _parameters(settings: Settings, name: str, table: str, staged: StagedDrop) -> dict[str, object]:
     """The gate's parameters: declared rows, row limits, and the rows of the newest full drop before this one."""
     values = settings.campaign.parameters
-    before = [
-        fact for fact in settings.store.all("register") if fact.name < name and fact.meta["totals"]["kind"] == "full"
-    ]
+    before = _full_drops_before(settings, name)
     return {
         "declared_rows": staged.rows[table],
         "max_reject_rate": values.max_reject_rate,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from kakuninsho.campaign import add_business_days
+from kakuninsho.campaign import add_business_days, load_branches
 from kakuninsho.derived import write_json
 from kakuninsho.facts import gathered
 from kakuninsho.facts.soundness import require_sound
@@ -53,7 +53,7 @@ MODELS = {
     "home": ["+int_plan_pending_home,path:models/intermediate", "int_run_context"],
     "release": [
         "+int_plan_pending_supplementary,path:models/intermediate",
-        "+int_release_lots,path:models/intermediate",
+        "+int_lots_to_release,path:models/intermediate",
         "int_run_context",
     ],
     "resend": ["+int_lots,path:models/intermediate", "int_run_context"],
@@ -215,7 +215,21 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         )
         record["warnings"] = len(result.warnings)
     require(result)
-    return [str(finding) for finding in result.warnings]
+    return _doubts(path) + [finding.sentence for finding in result.warnings]
+
+
+def _doubts(path: Path) -> list[str]:
+    """Branches whose lots a release leaves out because the newest register would empty them."""
+    if not (path / "doubts.parquet").is_file():
+        return []
+    names = {int(branch.prefecture_code): branch.branch_name for branch in load_branches()}
+    return [
+        f"{names[row['prefecture']]}: この差出日の封筒 {row['envelope_count']:,} 通のうち、"
+        f"加入者データに行がない・受入不可 {row['missing_count']:,} 通、内容の変更 {row['changed_count']:,} 通です。"
+        "多すぎるため、この支部のロットは差し出さず、引抜きもしません。"
+        "加入者データを確かめ、正しければ resume を記録してください"
+        for row in pq.read_table(path / "doubts.parquet").sort_by("prefecture").to_pylist()
+    ]
 
 
 def _warn_of_late_pulls(wish: PlanRequest, path: Path) -> list[str]:

@@ -52,6 +52,7 @@ WORDS = {
     "damaged_text": "文字の欠け・化け",
     "kana_missing": "フリガナがない",
     "unprintable_text": "印刷できない文字",
+    "register_doubted": "加入者データを信じず保留 (多くの行がないか変わった)",
     "branch_stopped": "支部の差出し停止 (返戻率超過)",
     "lot_rejected": "印刷会社がロットを拒否",
     "lot_destroyed": "中止指示で廃棄したロット",

@@ -202,10 +202,12 @@ def _household_pieces(connection: duckdb.DuckDBPyConnection, _campaign: Campaign
             select certificate_id, envelope_id, lot_id, posting_date, member_key,
                 coalesce(reason_code, 'packed_anew') as reason_code, outcome, outcome_reason_code,
                 null as order_number
-            from intermediate.int_recheck_findings where is_pulled;
+            from intermediate.int_recheck_findings
+            semi join (select lot_id from intermediate.int_lots_to_release where is_released) as lots using (lot_id)
+            where is_pulled;
             create temp view release_lots as
             select lot_id, posting_date, is_released, withheld_reason_code, null::varchar as sha256_clear
-            from intermediate.int_release_lots
+            from intermediate.int_lots_to_release
             """
         )
 
@@ -705,6 +707,15 @@ def _check_complete(connection: duckdb.DuckDBPyConnection, path: Path, request: 
         )
 
 
+# Branches whose register a release does not believe, beside the draft, for its approvers.
+DOUBTS: Columns = {
+    "prefecture": "INTEGER",
+    "envelope_count": "BIGINT",
+    "missing_count": "BIGINT",
+    "changed_count": "BIGINT",
+}
+
+
 def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, request: PlanRequest) -> None:
     """Whom the gate must not find in the plan; beside the draft, never frozen with it.
 
@@ -725,6 +736,8 @@ def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, r
             {"household_key": "BIGINT"},
         ),
     }
+    if request.kind == "release":
+        _copy(connection, "select * from intermediate.int_register_doubts", DOUBTS, path / "doubts.parquet")
     if request.kind == "home":
         guarded["at_employer"] = (
             "select distinct household_key from intermediate.int_members_evaluated where address_is_employer",

@@ -6,6 +6,7 @@ Between the two a gate judges the staged Parquet files. Nothing becomes a fact u
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -255,8 +256,10 @@ def landed(store: FactStore, drop: Drop) -> Fact | None:
     return _existing(store, drop.name, read_manifest(drop).content_sha256)
 
 
-def land_register(store: FactStore, staged: StagedDrop, received_on: date) -> Fact:
+def land_register(store: FactStore, staged: StagedDrop, received_on: date, *, warnings: Sequence[str] = ()) -> Fact:
     """Make a staged drop a fact, after the gates have judged it. The same drop again changes nothing.
+
+    `warnings` are what the gates said of it, kept with the fact for the next approvals.
 
     Raises:
         RegisterConflictError: the day has a register of other content.
@@ -274,6 +277,7 @@ def land_register(store: FactStore, staged: StagedDrop, received_on: date) -> Fa
                 "kind": staged.kind,
                 "manifest_rows": staged.rows,
                 "rejects": {table: file.rejects for table, file in staged.files.items()},
+                "warnings": list(warnings),
             }
     except FactConflictError:
         # Another run landed the day meanwhile: the same content is no conflict.

@@ -2,6 +2,15 @@ with findings as (
     select * from {{ ref('int_recheck_findings') }}
 ),
 
+lots_left_out as (
+    select lot_id from {{ ref('int_lots_to_release') }}
+    where not is_released
+),
+
+doubts as (
+    select * from {{ ref('int_register_doubts') }}
+),
+
 late_releases as (
     select * from {{ ref('int_late_releases') }}
 ),
@@ -47,6 +56,7 @@ planned_again as (
         certificates.need,
         certificates.route
     from findings
+    anti join lots_left_out on findings.lot_id = lots_left_out.lot_id
     inner join certificates on findings.certificate_id = certificates.certificate_id
     where findings.outcome = 'planned_again'
 ),
@@ -74,8 +84,10 @@ late_on_this_day as (
             late_releases.prefecture = posting_dates.prefecture
             and run_context.posting_date = posting_dates.posting_date
     left join stopped on late_releases.prefecture = stopped.prefecture
+    left join doubts on late_releases.prefecture = doubts.prefecture
     where
         stopped.prefecture is null
+        and doubts.prefecture is null
         and (
             posting_dates.posting_date is not null
             or coalesce(run_context.posting_date > last_posting_dates.last_posting_date, true)

@@ -32,6 +32,7 @@ waiting as (
 judged as (
     select
         waiting.lot_id,
+        waiting.prefecture,
         waiting.posting_date,
         case
             when waiting.answer = 'rejected' then 'lot_rejected'
@@ -47,6 +48,7 @@ judged as (
 final as (
     select
         lot_id,
+        prefecture,
         posting_date,
         withheld_reason_code is null as is_released,
         withheld_reason_code

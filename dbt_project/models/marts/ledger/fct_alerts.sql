@@ -425,6 +425,19 @@ lots_withheld as (
     where lots.status = 'withheld'
 ),
 
+-- What a release left out because the newest register would have emptied it; a person looks and resumes the branch.
+register_doubted as (
+    select
+        'register_doubted' as alert_code,
+        {{ insurer_number('lots.prefecture') }} as subject,
+        sum(lots.envelope_count) as count,
+        min(lots.due_posting_date) as raised_on,
+        'critical' as severity
+    from lots
+    where lots.status = 'withheld' and lots.withheld_reason_code = 'register_doubted'
+    group by lots.prefecture
+),
+
 register_old as (
     select
         'register_too_old' as alert_code,
@@ -605,6 +618,8 @@ alerts as (
     select * from branches_stopped
     union all
     select * from lots_withheld
+    union all
+    select * from register_doubted
     union all
     select * from register_old
     union all
