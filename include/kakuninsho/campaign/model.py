@@ -55,6 +55,10 @@ class Parameters(BaseModel):
     mail_in_grace: bool
     pull_when_usable: bool
     hold_when_address_is_employer: bool
+    expected_target_share: float
+    target_share_tolerated: float
+    target_share_stopped: float
+    target_share_from_members: int
     validity_turns_over_month: int
     validity_turns_over_day: int
     validity_years: int

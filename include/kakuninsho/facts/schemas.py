@@ -85,9 +85,11 @@ FEEDS: dict[str, dict[str, Columns]] = {
         "rows": {
             "member_key": "BIGINT",
             "decided_on": "DATE",
-            "decision": "VARCHAR",  # release, exclude, correct_address, resume (a stopped branch)
+            "decision": "VARCHAR",  # release, exclude, correct_address, resume (a stopped branch) …
             "decided_by": "VARCHAR",
-            "reason_code": "VARCHAR",  # of exclude, where it was given
+            "reason_code": "VARCHAR",  # of exclude, incident_closed and accept_share
+            "drop_as_of": "DATE",  # of accept_share: the drop that was looked at
+            "accepted_share": "DOUBLE",  # of accept_share: the share that was looked at
             **_FEED,
         },
     },

@@ -56,6 +56,8 @@ EXCLUDE_REASONS = (
 )
 # Why two people close an incident (a piece that left though it was to be stopped, or reports that contradict).
 INCIDENT_REASONS = ("recovered", "person_informed_and_safe", "report_was_wrong", "other_measures_taken")
+# Why a person accepts a share of targets that is far from the expected one.
+SHARE_REASONS = ("core_system_confirmed", "branch_confirmed", "expected_share_outdated")
 REQUEST_KINDS = ("new_enrollee", "care_needed", "lost_or_damaged", "card_lost_or_renewing", "card_returned")
 EVENT_TYPES = ("posted", "pulled", "spoiled")
 RETURN_REASONS = ("R01", "R02", "R03", "R04", "R05", "R06", "R09")
@@ -88,15 +90,18 @@ def _control_number_checks(name: str, text: str | None = None) -> tuple[Check, C
     )
 
 
-# Every column but the insurer number may be empty where a decision resumes a branch.
+# Every column but the insurer number may be empty where a decision is about a branch, and that too for the nation.
+_OF_A_BRANCH, _OF_THE_NATION = "('resume', 'accept_share')", "('accept_share')"
 _DECISION_KEY = tuple(
-    column
-    if column.name == "insurer_number"
-    else replace(
+    replace(
         column,
         required=False,
         checks=(
-            Check("missing_value", f"{column.name} is null and decision is distinct from 'resume'"),
+            Check(
+                "missing_value",
+                f"{column.name} is null and not coalesce(decision in"
+                f" {_OF_THE_NATION if column.name == 'insurer_number' else _OF_A_BRANCH}, false)",
+            ),
             *column.checks,
         ),
     )
@@ -110,7 +115,11 @@ _BRANCH_KEY_SQL = (
 # A reason goes with the decisions that have reasons, each with its own.
 _REASON_FITS = " or ".join(
     f"(decision = '{decision}' and reason_code in ({', '.join(map(repr, reasons))}))"
-    for decision, reasons in (("exclude", EXCLUDE_REASONS), ("incident_closed", INCIDENT_REASONS))
+    for decision, reasons in (
+        ("exclude", EXCLUDE_REASONS),
+        ("incident_closed", INCIDENT_REASONS),
+        ("accept_share", SHARE_REASONS),
+    )
 )
 
 _FEEDS = (
@@ -157,9 +166,30 @@ _FEEDS = (
                 "reason_code",
                 required=False,
                 checks=(
-                    Check("missing_value", "reason_code is null and decision = 'incident_closed'"),
-                    one_of("reason_code", *EXCLUDE_REASONS, *INCIDENT_REASONS),
+                    Check("missing_value", "reason_code is null and decision in ('incident_closed', 'accept_share')"),
+                    one_of("reason_code", *EXCLUDE_REASONS, *INCIDENT_REASONS, *SHARE_REASONS),
                     Check("inconsistent", f"reason_code is not null and not coalesce({_REASON_FITS}, false)"),
+                ),
+                may_be_absent=True,
+            ),
+            # Of accept_share: which drop, and the share that was looked at, four digits after the point.
+            Column(
+                "drop_as_of",
+                "date",
+                required=False,
+                checks=(
+                    Check("missing_value", "drop_as_of is null and decision = 'accept_share'"),
+                    Check("inconsistent", "drop_as_of is not null and decision is distinct from 'accept_share'"),
+                ),
+                may_be_absent=True,
+            ),
+            Column(
+                "found_share",
+                required=False,
+                checks=(
+                    Check("missing_value", "found_share is null and decision = 'accept_share'"),
+                    Check("bad_format", "not regexp_full_match(found_share, '[01]\\.[0-9]{4}')"),
+                    Check("inconsistent", "found_share is not null and decision is distinct from 'accept_share'"),
                 ),
                 may_be_absent=True,
             ),
@@ -169,7 +199,9 @@ _FEEDS = (
         row_key=_NO_KEY,
         row_key_type="varchar",
         outputs={
-            "member_key": f"coalesce({MEMBER_KEY_SQL}, case when decision = 'resume' then {_BRANCH_KEY_SQL} end)",
+            "member_key": f"coalesce({MEMBER_KEY_SQL}, case when decision in {_OF_A_BRANCH} then {_BRANCH_KEY_SQL} end,"
+            " case when decision = 'accept_share' and insurer_number is null then 0 end)",
+            "accepted_share": "try_cast(found_share as double)",
             "decided_by": '"by"',
         },
         free_text=("by",),

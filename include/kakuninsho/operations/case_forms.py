@@ -5,7 +5,7 @@ Neither form has a field for an address, a name or a birth date: what is typed i
 
 from __future__ import annotations
 
-from kakuninsho.operations.decision_words import DECISION_NAMES, EXCLUDE_REASON_NAMES, INCIDENT_REASON_NAMES
+from kakuninsho.operations.decision_words import DECISION_NAMES, REASON_NAMES
 from kakuninsho.operations.forms import NOT_CHOSEN, NULLABLE, Schema
 
 CASE = r"[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}"
@@ -32,7 +32,8 @@ def subject_field() -> Schema:
         "type": "string",
         "pattern": rf"^\s*({CASE}|{CERTIFICATE}|{MEMBER}|{BRANCH}|{PLAN})\s*$",
         "title": "対象",
-        "description": "作業一覧の整理番号 (例 GK4AH-PTWH1)。支部を再開するときは都道府県コード 2 桁 (例 18)。"
+        "description": "作業一覧の整理番号 (例 GK4AH-PTWH1)。支部を再開する、割合を認めるときは都道府県コード 2 桁 "
+        "(例 18、全国の割合は 00)。"
         "計画を却下するときは、承認タスクにある計画の名前。"
         "氏名や住所は書かないでください: 住所の訂正は基幹システムで行い、ここには訂正したことだけを記録します。",
     }
@@ -53,12 +54,12 @@ def decision_field() -> Schema:
 
 
 def reason_field() -> Schema:
-    """Why somebody is taken out, or an incident closed."""
-    names = {code: words[0] for code, words in (EXCLUDE_REASON_NAMES | INCIDENT_REASON_NAMES).items()}
+    """Why somebody is taken out, an incident closed, or a share accepted."""
+    names = {code: words[0] for code, words in REASON_NAMES.items()}
     return {
         "type": NULLABLE,
         "enum": [None, *names],
         "values_display": {"null": NOT_CHOSEN, "None": NOT_CHOSEN, **names},
         "title": "理由",
-        "description": "判断が「対象外とする」または「事故の対応を完了した」のときだけ選びます。",
+        "description": "判断が「対象外とする」「事故の対応を完了した」「割合を認める」のときだけ選びます。",
     }

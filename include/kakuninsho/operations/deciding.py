@@ -22,7 +22,7 @@ import duckdb
 from kakuninsho.campaign import load_branches
 from kakuninsho.facts.store import Fact
 from kakuninsho.feeds import FeedError, receive_feed
-from kakuninsho.feeds.contract import EXCLUDE_REASONS, INCIDENT_REASONS, TABLES
+from kakuninsho.feeds.contract import EXCLUDE_REASONS, INCIDENT_REASONS, SHARE_REASONS, TABLES
 from kakuninsho.messages import TwoLanguageError, t
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
@@ -33,9 +33,11 @@ from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
 RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = "release", "exclude", "correct_address", "resume"
-HOLD, INCIDENT_CLOSED = "hold_piece", "incident_closed"
-FORM_DECISIONS = (RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, INCIDENT_CLOSED)  # of one member or branch
-REASONS = {EXCLUDE: EXCLUDE_REASONS, INCIDENT_CLOSED: INCIDENT_REASONS}
+HOLD, INCIDENT_CLOSED, ACCEPT_SHARE = "hold_piece", "incident_closed", "accept_share"
+FORM_DECISIONS = (RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, INCIDENT_CLOSED, ACCEPT_SHARE)
+REASONS = {EXCLUDE: EXCLUDE_REASONS, INCIDENT_CLOSED: INCIDENT_REASONS, ACCEPT_SHARE: SHARE_REASONS}
+OF_A_BRANCH = (RESUME, ACCEPT_SHARE)
+NATION = "00"
 OF_TWO = (RELEASE, INCIDENT_CLOSED)  # what two people may have to decide: each is a fact of its own
 # Alerts of pieces that left though they must not, or of which the printer says two things.
 INCIDENTS = (
@@ -61,6 +63,14 @@ class Decision:
     decision: str
     on: date
     reason_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of targets that somebody has looked at: of which drop, and how large."""
+
+    drop_as_of: date
+    share: float
 
 
 @dataclass(frozen=True)
@@ -102,8 +112,10 @@ def read_wish(settings: Settings, subject: str, decision: str, on: date, reason_
         raise DecisionError(
             f"理由は {', '.join(REASONS)} のときだけ選びます", f"a reason goes with {', '.join(REASONS)} alone"
         )
-    if decision == RESUME:
-        return Decision(_branch(subject.strip()), decision, on)
+    if decision in OF_A_BRANCH:
+        code = subject.strip()
+        whole = decision == ACCEPT_SHARE and code == NATION
+        return Decision(MemberKey("0" * 8, "0" * 7, "0", "00") if whole else _branch(code), decision, on, reason_code)
     return Decision(find_member(settings, subject), decision, on, reason_code)
 
 
@@ -123,6 +135,9 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     if wish.decision == RESUME:
         _refuse_unless_stopped(settings, wish.member)
         return Checked(case, wish.decision, wish.on.isoformat(), None, False)
+    if wish.decision == ACCEPT_SHARE:
+        _share_to_accept(settings, wish.member)
+        return Checked(case, wish.decision, wish.on.isoformat(), wish.reason_code, False)
     standing = _standing(settings, wish.member)
     if not standing and newest_row(settings, "members", wish.member.packed, wish.on) is None:
         raise DecisionError(
@@ -193,13 +208,24 @@ def record_by(settings: Settings, wish: Decision, first: str, second: str | None
                 "異なる二人が要ります。同じ人が二度答えています。別の人が最初からやり直してください",
                 "two different people are needed; the same person answered twice. Begin again",
             )
-    return [record_decision(settings, wish.member, wish.decision, who, wish.on, wish.reason_code) for who in people]
+    share = _share_to_accept(settings, wish.member) if wish.decision == ACCEPT_SHARE else None
+    return [
+        record_decision(settings, wish.member, wish.decision, who, wish.on, wish.reason_code, share) for who in people
+    ]
 
 
 def record_decision(
-    settings: Settings, member: MemberKey, decision: str, by: str, on: date, reason_code: str | None = None
+    settings: Settings,
+    member: MemberKey,
+    decision: str,
+    by: str,
+    on: date,
+    reason_code: str | None = None,
+    share: Share | None = None,
 ) -> Fact:
     """Land one person's decision on one member, as a file of the feed `decisions`; the same one twice is one fact.
+
+    `share`, of accept_share alone: what was looked at.
 
     Raises:
         DecisionError: the decision, the reason or the person's name is not as the feed's contract has it.
@@ -211,8 +237,10 @@ def record_decision(
     if not by.strip():
         raise DecisionError("判断には人の名が要ります", "a decision has a person's name")
     settings.store.initialise()
-    key = [member.insurer_number, "", "", ""] if decision == RESUME else str(member).split("-")
-    row = [*key, on.isoformat(), decision, by.strip(), reason_code or ""]
+    branch = "" if member.packed == 0 else member.insurer_number
+    key = [branch, "", "", ""] if decision in OF_A_BRANCH else str(member).split("-")
+    looked_at = [share.drop_as_of.isoformat(), f"{share.share:.4f}"] if share else ["", ""]
+    row = [*key, on.isoformat(), decision, by.strip(), reason_code or "", *looked_at]
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(TABLES["decisions"].column_names)
@@ -290,7 +318,7 @@ def _zero_row_file(settings: Settings) -> list[str]:
 
 
 def _is_there(recorded: list[dict[str, Any]], wish: Decision) -> bool:
-    key = wish.member.branch_packed if wish.decision == RESUME else wish.member.packed
+    key = wish.member.branch_packed if wish.decision in OF_A_BRANCH else wish.member.packed
     return any(
         (row["member_key"], row["decision"], row["decided_on"]) == (key, wish.decision, wish.on) for row in recorded
     )
@@ -335,6 +363,21 @@ def _refuse_unless_stopped(settings: Settings, branch: MemberKey) -> None:
             "その支部は停止していません (警報 stop_rate_exceeded も register_doubted もありません)",
             "that branch is not stopped: there is no alert stop_rate_exceeded or register_doubted of it",
         )
+
+
+def _share_to_accept(settings: Settings, branch: MemberKey) -> Share:
+    """The share of targets that waits for a person, of a branch or the nation, as last published."""
+    where = "insurer_number is null" if branch.packed == 0 else f"insurer_number = '{branch.insurer_number}'"
+    with published(settings.data) as connection:
+        found = connection.execute(
+            f"select drop_as_of, share from marts.fct_target_shares where {where} and state <> 'usual'"
+        ).fetchone()
+    if found is None:
+        raise DecisionError(
+            "対象者の割合で、認めるものがありません (fct_target_shares)。全国は 00、支部は都道府県コード 2 桁です",
+            "no share of targets waits to be accepted (fct_target_shares); 00 is the nation, else a branch's two digits",
+        )
+    return Share(*found)
 
 
 def _refuse_without_incident(settings: Settings, member: MemberKey) -> None:

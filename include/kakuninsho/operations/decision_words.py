@@ -9,6 +9,7 @@ DECISION_NAMES: dict[str, tuple[str, str]] = {
     "resume": ("停止中の支部を再開する (resume)", "resume"),
     "hold_piece": ("発送物を止める (hold_piece)", "hold_piece"),
     "reject_plan": ("承認した計画を却下する (reject_plan、承認者のみ、送付が始まる前)", "reject_plan"),
+    "accept_share": ("対象者の割合を認める (accept_share)", "accept_share"),
     "incident_closed": ("事故の対応を完了した (incident_closed、二人)", "incident_closed"),
 }
 EXCLUDE_REASON_NAMES: dict[str, tuple[str, str]] = {
@@ -26,3 +27,9 @@ INCIDENT_REASON_NAMES: dict[str, tuple[str, str]] = {
     "report_was_wrong": ("印刷会社の報告の誤りだった", "the printer's report was wrong"),
     "other_measures_taken": ("その他の措置をとり、記録した", "other measures were taken and written down"),
 }
+SHARE_REASON_NAMES: dict[str, tuple[str, str]] = {
+    "core_system_confirmed": ("基幹システムが行数を確認した", "the core system confirmed the rows"),
+    "branch_confirmed": ("支部が事情を確認した", "the branch confirmed it"),
+    "expected_share_outdated": ("想定の割合が古い", "the expected share is outdated"),
+}
+REASON_NAMES = EXCLUDE_REASON_NAMES | INCIDENT_REASON_NAMES | SHARE_REASON_NAMES

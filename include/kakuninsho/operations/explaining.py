@@ -18,7 +18,7 @@ from kakuninsho.facts.store import Fact
 from kakuninsho.messages import TwoLanguageError, t
 from kakuninsho.operations import rules_told as told
 from kakuninsho.operations.deciding import decisions_of
-from kakuninsho.operations.decision_words import DECISION_NAMES, EXCLUDE_REASON_NAMES, INCIDENT_REASON_NAMES
+from kakuninsho.operations.decision_words import DECISION_NAMES, REASON_NAMES
 from kakuninsho.operations.members import CaseBook, MemberKey
 from kakuninsho.operations.newest_rows import newest_row
 from kakuninsho.operations.published_copy import require_published
@@ -457,7 +457,7 @@ def _worded_decision(row: Row) -> Row:
     kept = {name: value for name, value in row.items() if name != "member_key"}
     name, why = (
         DECISION_NAMES.get(row["decision"]),
-        (EXCLUDE_REASON_NAMES | INCIDENT_REASON_NAMES).get(row["reason_code"] or ""),
+        REASON_NAMES.get(row["reason_code"] or ""),
     )
     return {**kept, "what": t(*name) if name else row["decision"], "why": t(*why) if why else None}
 

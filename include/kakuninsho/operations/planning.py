@@ -25,6 +25,7 @@ from kakuninsho.gates.file_bytes import Claimed
 from kakuninsho.gates.last_door import judge_files, judge_manifests
 from kakuninsho.gates.lot_files import write_file_counts
 from kakuninsho.gates.manifests import SealedFile
+from kakuninsho.operations import target_shares
 from kakuninsho.operations.last_look import require_free
 from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
 from kakuninsho.plans.draft import Draft, PlanError, PlanRequest, candidate_path, draft_plan
@@ -42,7 +43,7 @@ from kakuninsho.printer.sealing import load_keys
 from kakuninsho.printer.transfer import MANIFEST_SUFFIX, SEALED_SUFFIX, SftpTarget, deliver_all, land_stopped, seal_all
 from kakuninsho.runs import recorded
 from kakuninsho.settings import Settings
-from kakuninsho.warehouse import Context, run_models
+from kakuninsho.warehouse import Context, run_models, warehouse
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,11 @@ JUDGED = "judged.json"  # the gate's warnings, beside a draft that it has passed
 
 # What must be built before a plan of each kind can be drafted; staging is there already.
 MODELS = {
-    "home": ["+int_plan_pending_home,path:models/intermediate", "int_run_context"],
+    "home": [
+        "+int_plan_pending_home,path:models/intermediate",
+        "+int_target_shares,path:models/intermediate",
+        "int_run_context",
+    ],
     "release": [
         "+int_plan_pending_supplementary,path:models/intermediate",
         "+int_lots_to_release,path:models/intermediate",
@@ -143,6 +148,9 @@ def draft(settings: Settings, wish: PlanRequest) -> dict[str, Any]:
     with recorded(settings.data, f"draft-{wish.kind}", wish.as_of) as record:
         context = Context(wish.as_of, wish.kind, wish.posting_date, wish.run_on)
         run_models(settings.store, settings.campaign, context, command="run", select=MODELS[wish.kind])
+        if wish.kind == "home":
+            with warehouse(settings.data) as connection:
+                target_shares.require_believable(target_shares.off_shares(connection))
         drafted = draft_plan(settings.store, settings.campaign, wish)
         record.update(drafted.totals)
     return dict(drafted.totals)
@@ -215,7 +223,8 @@ def _judge_draft(settings: Settings, wish: PlanRequest, path: Path) -> list[str]
         )
         record["warnings"] = len(result.warnings)
     require(result)
-    return _doubts(path) + [finding.sentence for finding in result.warnings]
+    off = target_shares.warnings(path / "target_shares.parquet")
+    return off + _doubts(path) + [finding.sentence for finding in result.warnings]
 
 
 def _doubts(path: Path) -> list[str]:

@@ -64,6 +64,7 @@ def summarise(settings: Settings) -> dict[str, Any]:
                 connection, "select count(distinct (insurer_number, symbol)) from marts.fct_employer_lists"
             ),
             "everyone": _everyone(connection),
+            "accepted_shares": _accepted_shares(connection),
             "ledger": ledger,
             "closes": bool(ledger) and all(row["closes"] for row in ledger),
         }
@@ -116,6 +117,15 @@ def _everyone(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         else:
             found[line] += people
     return found
+
+
+def _accepted_shares(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Shares of targets that were far off and that a person accepted: branch (null: the nation), found, expected."""
+    rows = connection.execute(
+        "select insurer_number, share, expected_share from marts.fct_target_shares"
+        " where state = 'stopped' and is_accepted order by all"
+    ).fetchall()
+    return [{"insurer_number": number, "share": share, "expected": expected} for number, share, expected in rows]
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -707,6 +707,17 @@ def _check_complete(connection: duckdb.DuckDBPyConnection, path: Path, request: 
         )
 
 
+# Shares of targets that are off, beside the draft of the first plan, for its approvers.
+OFF_SHARES: Columns = {
+    "prefecture": "INTEGER",
+    "drop_as_of": "DATE",
+    "accepted_count": "BIGINT",
+    "target_count": "BIGINT",
+    "share": "DOUBLE",
+    "expected_share": "DOUBLE",
+    "state": "VARCHAR",
+    "is_accepted": "BOOLEAN",
+}
 # Branches whose register a release does not believe, beside the draft, for its approvers.
 DOUBTS: Columns = {
     "prefecture": "INTEGER",
@@ -739,6 +750,12 @@ def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, r
     if request.kind == "release":
         _copy(connection, "select * from intermediate.int_register_doubts", DOUBTS, path / "doubts.parquet")
     if request.kind == "home":
+        _copy(
+            connection,
+            "select * from intermediate.int_target_shares where state <> 'usual' order by prefecture",
+            OFF_SHARES,
+            path / "target_shares.parquet",
+        )
         guarded["at_employer"] = (
             "select distinct household_key from intermediate.int_members_evaluated where address_is_employer",
             {"household_key": "BIGINT"},

@@ -28,6 +28,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 PUBLISH = "publish_for_analysts"
 PUBLISH_HOUR = 20
 PULL = "pull_pieces"
+HAND_OFF = "hand_off_to_printer"
 SELDOM = 100_000  # new objects between two collections
 
 
@@ -60,7 +61,8 @@ class Progress:
 class Season:
     """All runs of the campaign, through Airflow's own code, in this process."""
 
-    def __init__(self, settings: Settings, sandbox: Sandbox, *, log_file: TextIO) -> None:
+    def __init__(self, settings: Settings, sandbox: Sandbox, *, log_file: TextIO, accepts_shares: bool = False) -> None:
+        self.accepts_shares = accepts_shares
         self.settings = settings = replace(settings, approvers=answering.PEOPLE)
         self.sandbox = sandbox
         self.log_file = log_file
@@ -118,6 +120,8 @@ class Season:
                 today = day
                 self._let_days_pass(today)
             tell(Progress(number, len(runs), run, str(self.dags[run.dag_id].dag_display_name)))
+            if run.dag_id == HAND_OFF and self.accepts_shares:
+                self._accept_shares(run.moment.date())
             self.run(run)
             self._pull(run)
         if today is not None:
@@ -129,6 +133,20 @@ class Season:
         # Busy with what was just sent, it answers when it is done.
         if control.status(self.sandbox.root, timeout=None)["date"] < day.isoformat():
             control.advance(self.sandbox.root, day)
+
+    def _accept_shares(self, day: date) -> None:
+        """Whoever was told to accept the shares of targets of a given register does; each decision is a fact."""
+        from kakuninsho.operations import deciding
+        from kakuninsho.warehouse import published
+
+        with published(self.settings.data) as connection:
+            shares = connection.execute(
+                "select coalesce(substr(insurer_number, 3, 2), '00') from marts.fct_target_shares"
+                " where state = 'stopped' and not is_accepted order by all"
+            ).fetchall()
+        for (code,) in shares:
+            wish = deciding.read_wish(self.settings, code, deciding.ACCEPT_SHARE, day, "core_system_confirmed")
+            deciding.record_by(self.settings, wish, answering.PEOPLE[0], None, approved=False)
 
     def _pull(self, run: Run) -> None:
         """What a scheduler does when a run has landed facts, where it would find something to look at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -78,7 +79,8 @@ def replay(
             ) as sandbox,
             open_log(data) as log_file,
         ):
-            season = Season(settings, sandbox, log_file=log_file)
+            accepts = register is not None and os.environ.get("ACCEPT_SHARE") == "1"
+            season = Season(settings, sandbox, log_file=log_file, accepts_shares=accepts)
             with _ending_on_request(season):
                 _play(season, console, until)
     except (InstallationError, ReplayError) as error:

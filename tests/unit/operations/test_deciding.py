@@ -101,6 +101,9 @@ def published(settings: Settings) -> Settings:
             create table marts.fct_alerts as
             select * from (values ('stop_rate_exceeded', '01180017'), ('protected_piece_posted', 'H-1'))
             as lines (alert_code, subject);
+            create table marts.fct_target_shares as select * from (
+                values (null, date '2025-04-30', 0.61963, 'stopped'), ('01180017', date '2025-04-30', 0.3, 'usual')
+            ) as lines (insurer_number, drop_as_of, share, state);
             create table marts.fct_lots as select 'H-1' as lot_id, 'home' as kind;
             create table marts.fct_certificates as select *, 'H-1' as lot_id
             from (values {rows([(TARGET, "", "")])}) as lines (insurer_number, symbol, number, suffix, a, b);
@@ -295,6 +298,16 @@ def test_two_people_close_an_incident_with_a_reason(published: Settings) -> None
     assert [row["reason_code"] for row in decisions_of(published, TARGET)] == ["recovered", "recovered"]
     with pytest.raises(DecisionError, match="no piece of this person"):
         check_decision(published, wish(BETWEEN, "incident_closed", "recovered"))
+
+
+def test_a_share_of_targets_is_accepted_for_the_nation_and_only_where_one_waits(published: Settings) -> None:
+    given = read_wish(published, "00", "accept_share", ON, "core_system_confirmed")
+    assert not check_decision(published, given).needs_second
+    (fact,) = record_by(published, given, "operator", None, approved=False)
+    (row,) = pq.read_table(fact.table("rows")).to_pylist()
+    assert (row["member_key"], row["drop_as_of"], row["accepted_share"]) == (0, SNAPSHOT, 0.6196)
+    with pytest.raises(DecisionError, match="no share of targets waits"):
+        check_decision(published, read_wish(published, "18", "accept_share", ON, "core_system_confirmed"))
 
 
 def test_protection_in_the_newest_register_is_said_to_both(

@@ -13,6 +13,8 @@ final as (
         decision,
         decided_by,
         reason_code,
+        drop_as_of,
+        accepted_share,
         source_file,
         row_number,
         received_on
