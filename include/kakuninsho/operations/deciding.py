@@ -375,7 +375,7 @@ def _share_to_accept(settings: Settings, branch: MemberKey) -> Share:
     if found is None:
         raise DecisionError(
             "対象者の割合で、認めるものがありません (fct_target_shares)。全国は 00、支部は都道府県コード 2 桁です",
-            "no share of targets waits to be accepted (fct_target_shares); 00 is the nation, else a branch's two digits",
+            "no share of targets waits to be accepted (fct_target_shares); 00 is the nation, 01 to 47 a branch",
         )
     return Share(*found)
 
