@@ -60,7 +60,7 @@ def test_everything_arrives_before_the_last_run_that_takes_it_in(register: Path)
     campaign = load_campaign()
     last = {
         "usage_counts": max(campaign.monthly(campaign.parameters.usage_rates_day_of_month)),
-        "issue_requests": max(campaign.monthly(campaign.parameters.requests_day_of_month)),
+        "issue_requests": max(campaign.request_runs),
     }
     last["decisions"] = last["issue_requests"]
     for feed, day in last.items():

@@ -34,7 +34,7 @@ final as (
         recheck_max_business_days,
         recheck_max_age_days,
         closing_follow_up_on,
-        requests_day_of_month,
+        requests_weekday,
         usage_rates_day_of_month,
         deletion_day_of_month,
         old_cards_end_on,

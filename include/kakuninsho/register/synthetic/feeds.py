@@ -28,14 +28,15 @@ GIVEN_BACK = "certificates_given_back.csv"
 MEMBER_KEY = FILES["members"][:4]
 HELD_CASES = ("address_protected", "between_routes", "address_overseas", "address_missing")
 # From the last delivery to the last run that takes requests in.
-_DAYS_BEFORE_LAST_RUN = 6
-_DELIVERED = "{day} + (5 - isodow({day}))::integer"  # files come on Fridays; everything happens on weekdays
+_DAYS_BEFORE_LAST_RUN = 1
+# Files come on Tuesdays, the evening before the weekly run; everything else happens on weekdays.
+_DELIVERED = "{day} + ((9 - isodow({day})) % 7)::integer"
 
 
 def write_feeds(con: duckdb.DuckDBPyConnection, campaign: Campaign, calendar: Calendar, seed: int, out: Path) -> None:
     """Write every feed file of the season below `<out>/feeds/`, and who gives a certificate back."""
     draws = Draws(seed)
-    runs = campaign.monthly(campaign.parameters.requests_day_of_month)
+    runs = campaign.request_runs
     last = min(calendar.last, max(runs) - timedelta(days=_DAYS_BEFORE_LAST_RUN))
     _people(con, calendar, draws)
     _requests(con, calendar, draws, last)

@@ -111,8 +111,8 @@ class Feeds:
     late_enrollee_asks: float = 0.6  # of those enrolled in the season without a usable card
     new_enrollee_asks: float = 0.25  # of those enrolled before: most asked before the season
     enrollee_with_card_asks: float = 0.01  # refused
-    care_needed: float = 0.0004
-    care_needed_old: float = 0.01  # of those above seventy
+    care_needed: float = 0.0008
+    care_needed_old: float = 0.02  # of those above seventy
     lost_or_damaged: float = 0.004  # of targets
     asks_twice: float = 0.04  # of requests, three weeks later
     released: float = 0.8  # of between_routes and card_record_rejected
