@@ -24,6 +24,7 @@ from oracle import (
     is_blank,
     is_printable,
     is_protected,
+    last_day_of_month_after,
     left_by,
     need_on,
     pack,
@@ -255,26 +256,36 @@ class Routes:
 
     # --- requests and rolling issue -----------------------------------------------------------------------------------
 
-    def became_unable(self, newest: Register, posting: date, certificates: Iterable[Certificate]) -> list[Key]:
-        """Who could use the card on the snapshot's day, or on joining after it, and cannot on the posting date."""
-        campaign, planned = self.campaign, self.season.planned_from
+    def became_unable(self, plan: Row, newest: Register, certificates: Iterable[Certificate]) -> list[Key]:
+        """Who could use the card on the snapshot's day, on joining or on a later drop's, and cannot, or soon cannot."""
+        campaign, planned, posting = self.campaign, self.season.planned_from, plan["posting_date"]
         served = {
             one.member for one in certificates if one.is_live or one.reason in ("returned_by_member", "return_expected")
         }
+        later = [drop for drop in self.season.drops if campaign.snapshot_as_of < drop.as_of <= plan["register_as_of"]]
 
-        def was_able(card: Row | None, day: date) -> bool:
-            need = need_on(card, day)
-            return card is not None and (
-                need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace)
-            )
+        def was_able(card: Row | None, day: date, *, in_grace: bool) -> bool:
+            return card is not None and need_on(card, day) in ((None, "certificate_in_grace") if in_grace else (None,))
 
         found = []
         for key, member in newest.rows["members"].items():
             card = newest.rows["my_number_cards"].get(key)
-            able = was_able(planned.rows["my_number_cards"].get(key), campaign.snapshot_as_of)
-            if member["decided_on"] > campaign.snapshot_as_of:
-                able = able or was_able(card, member["decided_on"])
-            if able and key not in served and need_on(card, posting) not in (None, "certificate_in_grace"):
+            need = need_on(card, posting)
+            if key in served or need is None:
+                continue
+            if need == "certificate_in_grace":
+                assert card is not None
+                expired = card["certificate_expires_on"]
+                if plan["run_on"] <= last_day_of_month_after(expired, campaign.rolling_months_after_expiry):
+                    continue
+            first = planned.rows["my_number_cards"].get(key)
+            able = was_able(first, campaign.snapshot_as_of, in_grace=not campaign.mail_in_grace)
+            if member["decided_on"] >= campaign.new_enrollee_from:
+                able = able or any(was_able(row, member["decided_on"], in_grace=True) for row in (first, card))
+            able = able or any(
+                was_able(drop.accepted["my_number_cards"].get(key), drop.as_of, in_grace=False) for drop in later
+            )
+            if able:
                 found.append(key)
         return found
 
@@ -292,7 +303,7 @@ class Routes:
             for row in self.requests
             if row["received_on"] <= moment[0] and row["request_id"] not in decided
         ]
-        wishes += [(key, None, "rolling", posting) for key in self.became_unable(newest, posting, certificates)]
+        wishes += [(key, None, "rolling", posting) for key in self.became_unable(plan, newest, certificates)]
         judged = [self._judge(wish, newest, newest_as_of, plan, live.get(wish[0], [])) for wish in wishes]
         best: dict[Key, list[Issue]] = defaultdict(list)
         for issue in judged:

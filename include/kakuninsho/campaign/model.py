@@ -83,6 +83,7 @@ class Parameters(BaseModel):
     follow_up_months: tuple[str, ...]
     closing_follow_up_on: date
     requests_weekday: int
+    rolling_months_after_expiry: int
     usage_rates_day_of_month: int
     deletion_day_of_month: int
     old_cards_end_on: date

@@ -136,7 +136,10 @@ TABLES: dict[str, Text] = {
     "request": ("申請による交付", "Issue on request"),
     "rolling": ("随時の交付", "Rolling issue"),
 }
-ROLLING: Text = ("基準日の後にマイナ保険証を使えなくなったか", "unable to use the card since the snapshot")
+ROLLING: Text = (
+    "基準日または加入の後にマイナ保険証を使えなくなったか (電子証明書は期限の翌々月の末を過ぎたか)",
+    "unable to use the card since the snapshot or joining (an expired certificate: past its second month)",
+)
 DISPOSITIONS: dict[str, Text] = {
     "excluded": ("対象外", "excluded"),
     "held": ("保留", "held"),
@@ -330,7 +333,7 @@ NEXT_OF_DISPOSITION: dict[str, Text] = {
     ),
 }
 NEXT_OF_REQUEST: dict[str, Text] = {
-    "issue": ("次の月次の交付 (issue_on_request) で作ります。", "The next monthly issue makes it."),
+    "issue": ("次の週次の交付 (issue_on_request) で作ります。", "The next weekly issue makes it."),
     "refused": (
         "交付しません。事情が変われば、あらためて申請します。",
         "Refused; a new request may be made when things change.",

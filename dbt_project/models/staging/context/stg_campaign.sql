@@ -35,6 +35,7 @@ final as (
         recheck_max_age_days,
         closing_follow_up_on,
         requests_weekday,
+        rolling_months_after_expiry,
         usage_rates_day_of_month,
         deletion_day_of_month,
         old_cards_end_on,
