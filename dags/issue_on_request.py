@@ -1,10 +1,10 @@
 """申請・随時の交付
 
-**Takes requests and decisions of the core system in, and plans certificates for requests and for members who became unable.**
+**Takes requests and decisions of the core system in, and plans certificates for requests, for members who became unable, and where a person decided to issue.**
 
 | | |
 |---|---|
-| 何を (what) | 交付申請、判断、任意の再交付 |
+| 何を (what) | 交付申請、判断 (交付するを含む)、任意の再交付、使えなくなった人 |
 | どこから (from) | 基幹システム (`KAKUNINSHO_FEEDS`) |
 | どこへ (to) | `<data>/facts/feeds/`、印刷会社 |
 | いつ (when) | 毎週水曜日、休日なら翌営業日 (差出しはその翌営業日) |

@@ -32,7 +32,7 @@ from kakuninsho.plans.approvals import Subject
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
-RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD = FORM_DECISIONS = DECISIONS[:5]  # of one member or branch
+RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, ISSUE = FORM_DECISIONS = DECISIONS[:6]  # of one member or branch
 PROTECTED = "address_protected"
 PEOPLE_TO_RELEASE_PROTECTION = 2
 
@@ -123,6 +123,8 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     warnings: list[str] = []
     if wish.decision == CORRECT_ADDRESS:
         _refuse_unusable_address(settings, wish)
+    elif wish.decision == ISSUE:
+        _refuse_unless_nothing_else_serves(standing)
     else:
         _refuse_unless_open(standing, wish)
     needs_second = wish.decision == RELEASE and PROTECTED in standing.values()
@@ -323,8 +325,10 @@ def _refuse_unless_stopped(settings: Settings, branch: MemberKey) -> None:
 
 def _refuse_contradiction(recorded: list[dict[str, Any]], wish: Decision) -> None:
     """Two opposite decisions of one day have no order."""
-    opposite = {RELEASE: EXCLUDE, EXCLUDE: RELEASE}.get(wish.decision)
-    if any(row["decision"] == opposite and row["decided_on"] == wish.on for row in recorded):
+    opposites = {RELEASE: {EXCLUDE}, ISSUE: {EXCLUDE}, EXCLUDE: {RELEASE, ISSUE}}.get(wish.decision, set())
+    found = sorted(row["decision"] for row in recorded if row["decided_on"] == wish.on and row["decision"] in opposites)
+    if found:
+        opposite = found[0]
         raise DecisionError(
             f"同じ日に反対の判断 ({opposite}) が記録されています。改めるなら翌日の日付で記録してください",
             f"the opposite decision ({opposite}) was recorded on the same day; to change it, decide on a later day",
@@ -343,6 +347,21 @@ def _refuse_unless_open(standing: dict[str, str], wish: Decision) -> None:
     raise DecisionError(
         "この人は保留ではありません。作業一覧を確かめてください",
         "this person is not held; look at the work list",
+    )
+
+
+def _refuse_unless_nothing_else_serves(standing: dict[str, str]) -> None:
+    """Rules, other routes, decided: an unable member whom no other line serves, nobody who is held or served."""
+    if set(standing) & STAGES_NOT_HELD:
+        return
+    if set(standing) - STAGES_AT_BRANCH - {"target", "excluded"}:
+        raise DecisionError(
+            "この人は保留です。交付するには、作業一覧のとおり保留を解いてください (release など)",
+            "this person is held: decide on the hold as the work list says (release and so on)",
+        )
+    raise DecisionError(
+        "この人は「手元に何もない」人ではありません。カードが使えるか、資格確認書があるか、交付の途中です",
+        "this person is not without anything in hand: the card works, or a certificate is there or on the way",
     )
 
 

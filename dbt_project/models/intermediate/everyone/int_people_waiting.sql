@@ -139,7 +139,7 @@ of_other_routes as (
     union all
     select
         member_key,
-        'rolling' as stage,
+        route as stage,
         coalesce(reason_code, 'waiting_for_issue') as reason_code
     from rolling_due
 ),

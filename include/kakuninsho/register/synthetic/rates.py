@@ -114,6 +114,9 @@ class Feeds:
     care_needed: float = 0.0008
     care_needed_old: float = 0.02  # of those above seventy
     lost_or_damaged: float = 0.004  # of targets
+    card_lost_or_renewing: float = 0.004  # of those who can use the card
+    card_returned: float = 0.002  # of the same
+    decided_to_issue: float = 0.1  # of new enrollees without a usable card who ask for nothing
     asks_twice: float = 0.04  # of requests, three weeks later
     released: float = 0.8  # of between_routes and card_record_rejected
     excluded: float = 0.4  # of address_overseas
