@@ -1,20 +1,20 @@
 """申請・随時の交付
 
-**Takes requests and decisions of the core system in, and plans certificates for requests and for members who became unable.**
+**Takes requests and decisions of the core system in, and plans certificates for requests, for members who became unable, and where a person decided to issue.**
 
 | | |
 |---|---|
-| 何を (what) | 交付申請、判断、任意の再交付 |
+| 何を (what) | 交付申請、判断 (交付するを含む)、任意の再交付、使えなくなった人 |
 | どこから (from) | 基幹システム (`KAKUNINSHO_FEEDS`) |
 | どこへ (to) | `<data>/facts/feeds/`、印刷会社 |
-| いつ (when) | 毎月 20日 (差出しは翌営業日) |
+| いつ (when) | 毎週水曜日、休日なら翌営業日 (差出しはその翌営業日) |
 
 ### 困ったとき (triage)
 
 - 却下された申請は理由とともに残る (`fct_requests`: `already_has_certificate`, `card_usable` など)。次回に判定し直すことはない。
-- 保留 (`held`) の申請は毎月判定し直す。`kakuninsho worklist` に、だれが何を決めるかが出る。
+- 保留 (`held`) の申請は毎週判定し直す。`kakuninsho worklist` に、だれが何を決めるかが出る。
 - 事業所に送れない (`employer_closed`, `employer_unknown`, `employer_unreachable`): 判断 `release` を記録すると自宅に送る。
-- 新しい申請も対象者もいない月は `judge_plan` から先が自動で終わる (skipped)。
+- 新しい申請も対象者もいない週は `judge_plan` から先が自動で終わる (skipped)。事実 `nothing_to_do` が残る。
 - ファイルが読めない: 何も取り込まれていない。メッセージのとおり直して再実行する。
 - 任意継続の世帯宛のロットには、計画とともに差出指示 (02 番) が送られる。事業所宛の束には要らない。
 """
@@ -48,7 +48,7 @@ FEEDS = ("issue_requests", "decisions", "certificate_returns")
         "issue_on_request",
         "申請・随時の交付",
         [Tag.MAILING, Tag.EMPLOYER],
-        schedule=on_days(lambda campaign: campaign.monthly(campaign.parameters.requests_day_of_month), at=11),
+        schedule=on_days(lambda campaign: campaign.request_runs, at=11),
         more={"branch": branch_param()},
     ),
     doc_md=__doc__,

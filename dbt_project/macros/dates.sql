@@ -66,6 +66,19 @@
 {%- endmacro %}
 
 {#-
+    Last day on which nobody with this expiry is served yet: from the next run on the rolling route takes them, before
+    their grace is over (rules: campaign parameters, rolling_months_after_expiry).
+-#}
+{% macro rolling_waits_until(certificate_expires_on, campaign='campaign') -%}
+    last_day(
+        (
+            date_trunc('month', {{ certificate_expires_on }})
+            + to_months(({{ campaign }}.rolling_months_after_expiry)::integer)
+        )::date
+    )
+{%- endmacro %}
+
+{#-
     Why a member cannot use the card on a day, or null when it is usable (rules: can the member use マイナ保険証).
     A member without a card row has nulls in every column, which is no_card.
 -#}

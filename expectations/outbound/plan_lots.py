@@ -18,6 +18,8 @@ _NEEDS = [
     # Care-needed applicants get one also with a usable card.
     "care_needed",
     "lost_or_damaged",
+    "card_lost_or_renewing",
+    "card_returned",
 ]
 _FINDINGS = [
     "row_missing",
@@ -323,7 +325,7 @@ SUITE = Suite(
             "経路・加入の種類・性別は定められたもの",
             "marts: fct_certificates",
             rows(
-                "select 1 from {batch} where coalesce(route, '') not in ('home', 'request', 'rolling')"
+                "select 1 from {batch} where coalesce(route, '') not in ('home', 'request', 'rolling', 'decided')"
                 " or coalesce(enrolment, '') not in ('employee', 'voluntary')"
                 " or coalesce(sex, '') not in ('male', 'female')"
             ),

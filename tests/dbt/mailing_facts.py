@@ -85,6 +85,7 @@ class Lot:
     changes: Row = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     spares: list[str] = field(default_factory=list)
+    sample_count: int = SAMPLES
 
 
 def _valid_until(member: Row) -> date:
@@ -206,7 +207,7 @@ class MailingFacts:
                 "file_kind": "lot",
                 "file_name": f"{lot.lot_id}.csv",
                 "step": "announced",
-                "envelope_count": len(lot.envelopes) + SAMPLES,
+                "envelope_count": len(lot.envelopes) + lot.sample_count,
                 "received_on": day,
             }
             with self.store.land("transfers", f"{lot.lot_id}--announced", received_on=day, source="test") as draft:
@@ -219,7 +220,8 @@ class MailingFacts:
             Lot(
                 row["lot_id"],
                 row["posting_date"],
-                [Envelope([])] * (row["envelope_count"] + row["seed_count"] - SAMPLES),
+                [Envelope([])] * row["envelope_count"],
+                sample_count=row["seed_count"],
             )
             for row in rows
         ]
@@ -234,7 +236,7 @@ class MailingFacts:
                     "file_name": f"{lot.lot_id}.csv",
                     "lot_id": lot.lot_id,
                     "result": result,
-                    "envelope_count": len(lot.envelopes) + SAMPLES,
+                    "envelope_count": len(lot.envelopes) + lot.sample_count,
                     "acknowledged_on": day,
                 }
                 for lot in lots

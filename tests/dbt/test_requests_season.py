@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,8 @@ def test_certificates_on_request_reach_employers_in_bundles_and_voluntary_househ
     # One employer has three packets with four certificates: the rolling one lies with its household's request.
     bundles = [(row[3], row[7], row[8]) for row in records if row[0] == "B"]
     assert bundles == [("株式会社試験1", "3", "4"), ("株式会社試験2", "1", "1")]
-    assert [row[0] for row in records] == list("H" + "ECEC" + "B" + "ECECCEC" + "B" + "EC" + "T")
-    assert files[1].envelope_count == 1 + 2
+    assert [row[0] for row in records] == list("H" + "EC" + "B" + "ECECCEC" + "B" + "EC" + "T")
+    assert files[1].envelope_count == 1  # a small lot, and the branch's sample of the month lies in the one before
     facts.build(RUN_ON, select=["+path:models/marts"])
     outcomes = facts.rows(
         "select kind, outcome, reason_code, count(*) from marts.fct_requests group by all order by all"
@@ -156,4 +156,38 @@ def test_what_was_in_a_rejected_request_lot_is_issued_by_the_next_run_once(tmp_p
     )
     assert facts.rows(bundles) == [("replaced", "lot_rejected"), ("planned", None)]
     assert second != first
+    # The sample of the rejected lot was never posted, so the month's next small lot carries one.
+    samples = facts.rows(
+        "select lot_id, seed_count from intermediate.int_lots where lot_id not like '%-H-%' order by 1"
+    )
+    assert samples == [
+        ("fy2025-E-18-20250521-01", 1),
+        ("fy2025-E-18-20250528-01", 1),
+        ("fy2025-S-18-20250521-01", 0),
+    ]
+    assert facts.ledger() == {}
+
+
+def test_a_branchs_first_small_lot_of_a_month_carries_one_sample_and_the_others_none(tmp_path: Path) -> None:
+    facts = MailingFacts(tmp_path)
+    recent = {"decided_on": date(2025, 1, 10), "qualified_on": date(2025, 1, 6)}
+    people = (NEW, VOLUNTARY, ELSEWHERE, FAMILY)
+    members = [person(key, enrolment="voluntary", **recent) for key in people]
+    facts.register(SNAPSHOT, [*members, person(BULK)], [address(key) for key in (*people, BULK)], employers=EMPLOYERS)
+    bulk = Lot("fy2025-H-18-20251010-01", date(2025, 10, 10), [Envelope([BULK * 100])])
+    facts.plan("home-2025-04-30", "home", HANDED_OFF, [bulk])
+    runs = [date(2025, 5, 21), date(2025, 5, 28), date(2025, 6, 4), date(2025, 6, 11)]
+    for key, run_on in zip(people, runs, strict=True):
+        facts.feed("issue_requests", run_on, [_request(key * 100, "new_enrollee")])
+        facts.answer(_freeze(facts, run_on, run_on + timedelta(days=1)), run_on, approved=True)
+    facts.build(runs[-1], select=["+path:models/marts"])
+    lots = facts.rows(
+        "select posting_date, seed_count from intermediate.int_lots where plan_kind = 'request' order by 1"
+    )
+    assert [(str(day), samples) for day, samples in lots] == [
+        ("2025-05-22", 1),
+        ("2025-05-29", 0),
+        ("2025-06-05", 1),
+        ("2025-06-12", 0),
+    ]
     assert facts.ledger() == {}

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 
 
 def season(data: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "kakuninsho.cli", "season", "--members", "200", "--seed", "3"]
+    command = [sys.executable, "-m", "kakuninsho.cli", "season", "--members", "1000", "--seed", "3"]
     return subprocess.Popen(
-        [*command, "--until", "2025-06-30", "--data", str(data)],
+        [*command, "--until", "2025-05-31", "--data", str(data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

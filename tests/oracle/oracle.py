@@ -309,10 +309,15 @@ def anniversary(day: date, years: int) -> date:
         return date(day.year + years, 3, 1)
 
 
+def last_day_of_month_after(day: date, count: int) -> date:
+    """Last day of the month so many months after that of a day."""
+    months = day.year * 12 + day.month + count
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
 def last_day_of_third_month_after(day: date) -> date:
     """End of grace of an expired electronic certificate."""
-    months = day.year * 12 + (day.month - 1) + 4
-    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+    return last_day_of_month_after(day, 3)
 
 
 def valid_until(issued_on: date, member: Row, insured: Row, is_dependent: bool) -> date:

@@ -24,6 +24,7 @@ from oracle import (
     is_blank,
     is_printable,
     is_protected,
+    last_day_of_month_after,
     left_by,
     need_on,
     pack,
@@ -40,6 +41,7 @@ HOURS = {"home": 8, "employer_list": 8, "follow_up": 7, "release": 9, "resend": 
 HELD_REQUESTS = (
     "row_missing",
     "address_protected",
+    "between_routes",
     "household_without_insured",
     "card_record_rejected",
     "address_overseas",
@@ -65,6 +67,7 @@ class Certificate:
     reason: str | None
     has_left: bool
     can_be_pulled: bool
+    made_on: date
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ class Routes:
                     reason,
                     has_left,
                     row["route"] == "home" and not has_left and not in_release,
+                    self.plans[row["plan_id"]]["received_on"],
                 )
             )
         return found
@@ -255,28 +259,53 @@ class Routes:
 
     # --- requests and rolling issue -----------------------------------------------------------------------------------
 
-    def became_unable(self, newest: Register, posting: date, certificates: Iterable[Certificate]) -> list[Key]:
-        """Who could use the card on the snapshot's day, or on joining after it, and cannot on the posting date."""
-        campaign, planned = self.campaign, self.season.planned_from
+    def became_unable(self, plan: Row, newest: Register, certificates: Iterable[Certificate]) -> list[Key]:
+        """Who could use the card on the snapshot's day, on joining or on a later drop's, and cannot, or soon cannot."""
+        campaign, planned, posting = self.campaign, self.season.planned_from, plan["posting_date"]
         served = {
             one.member for one in certificates if one.is_live or one.reason in ("returned_by_member", "return_expected")
         }
+        later = [drop for drop in self.season.drops if campaign.snapshot_as_of < drop.as_of <= plan["register_as_of"]]
 
-        def was_able(card: Row | None, day: date) -> bool:
-            need = need_on(card, day)
-            return card is not None and (
-                need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace)
-            )
+        def was_able(card: Row | None, day: date, *, in_grace: bool) -> bool:
+            return card is not None and need_on(card, day) in ((None, "certificate_in_grace") if in_grace else (None,))
 
         found = []
         for key, member in newest.rows["members"].items():
             card = newest.rows["my_number_cards"].get(key)
-            able = was_able(planned.rows["my_number_cards"].get(key), campaign.snapshot_as_of)
-            if member["decided_on"] > campaign.snapshot_as_of:
-                able = able or was_able(card, member["decided_on"])
-            if able and key not in served and need_on(card, posting) not in (None, "certificate_in_grace"):
+            need = need_on(card, posting)
+            if key in served or need is None:
+                continue
+            if need == "certificate_in_grace":
+                assert card is not None
+                expired = card["certificate_expires_on"]
+                if plan["run_on"] <= last_day_of_month_after(expired, campaign.rolling_months_after_expiry):
+                    continue
+            first = planned.rows["my_number_cards"].get(key)
+            able = was_able(first, campaign.snapshot_as_of, in_grace=not campaign.mail_in_grace)
+            if member["decided_on"] >= campaign.new_enrollee_from:
+                able = able or any(was_able(row, member["decided_on"], in_grace=True) for row in (first, card))
+            able = able or any(
+                was_able(drop.accepted["my_number_cards"].get(key), drop.as_of, in_grace=False) for drop in later
+            )
+            if able:
                 found.append(key)
         return found
+
+    def decided(self, plan: Row, certificates: Iterable[Certificate]) -> list[Key]:
+        """Whom a person decided to serve, and who got nothing of it yet."""
+        said: dict[Key, date] = {}
+        for row in self.decisions:
+            if row["decision"] == "issue" and row["received_on"] <= plan["received_on"]:
+                said[row["member"]] = max(said.get(row["member"], row["decided_on"]), row["decided_on"])
+        had = defaultdict(list)
+        for one in certificates:
+            had[one.member].append(one)
+        return [
+            key
+            for key, day in said.items()
+            if day >= self.campaign.snapshot_as_of and not any(one.is_live or one.made_on >= day for one in had[key])
+        ]
 
     def issues(self, plan_id: str, newest: Register, newest_as_of: date, decided: set[str]) -> list[Issue]:
         """What a run must make of every open request and of everyone who became unable."""
@@ -292,7 +321,9 @@ class Routes:
             for row in self.requests
             if row["received_on"] <= moment[0] and row["request_id"] not in decided
         ]
-        wishes += [(key, None, "rolling", posting) for key in self.became_unable(newest, posting, certificates)]
+        unable = self.became_unable(plan, newest, certificates)
+        wishes += [(key, None, "rolling", posting) for key in unable]
+        wishes += [(key, None, "decided", posting) for key in self.decided(plan, certificates) if key not in unable]
         judged = [self._judge(wish, newest, newest_as_of, plan, live.get(wish[0], [])) for wish in wishes]
         best: dict[Key, list[Issue]] = defaultdict(list)
         for issue in judged:
@@ -303,7 +334,7 @@ class Routes:
                 some,
                 key=lambda one: (
                     one.kind != "lost_or_damaged",
-                    one.kind == "rolling",
+                    one.kind in ("rolling", "decided"),
                     one.needed_on,
                     one.request_id or "",
                 ),
@@ -327,7 +358,7 @@ class Routes:
             for issue in judged
         ]
 
-    def _judge(
+    def _judge(  # noqa: PLR0912 (first match wins)
         self,
         wish: tuple[Key, str | None, str, date],
         newest: Register,
@@ -343,17 +374,15 @@ class Routes:
         usable = need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace)
         has_rejected_card = card is None and key in newest.rejected["my_number_cards"]
         is_fixed = any(not one.can_be_pulled for one in live)
+        known = [row for row in self.decisions if row["member"] == key and row["received_on"] <= plan["received_on"]]
+        known.sort(key=lambda row: (row["decided_on"], row["received_on"], row["row_number"]))
         since = needed_on if request_id else campaign.snapshot_as_of
-        said = [
-            row
-            for row in self.decisions
-            if row["member"] == key
-            and row["decision"] in ("release", "exclude")
-            and row["received_on"] <= plan["received_on"]
-            and row["decided_on"] >= since
-        ]
-        said.sort(key=lambda row: (row["decided_on"], row["received_on"], row["row_number"]))
-        decision = said[-1]["decision"] if said else None
+        if kind == "decided":
+            since = max(row["decided_on"] for row in known if row["decision"] == "issue")
+        said = [row["decision"] for row in known if row["decided_on"] >= since]
+        said = [word for word in said if word in ("release", "exclude", "issue")]
+        is_excluded = said[-1:] == ["exclude"]
+        is_released = [word for word in said if word != "issue"][-1:] == ["release"]
         employer_hold = (
             None if insured and insured["enrolment"] == "voluntary" else self._employer_hold(key, newest, plan)
         )
@@ -365,28 +394,41 @@ class Routes:
             reason = left
         elif is_protected(key, newest):
             reason = "address_protected"
-        elif decision == "exclude":
+        elif is_excluded:
             reason = "decided_excluded"
+        elif self._is_between_routes(key, member, known):
+            reason = "between_routes"
         elif insured is None:
             reason = "household_without_insured"
         elif kind == "new_enrollee" and member["decided_on"] < campaign.new_enrollee_from:
             reason = "not_a_new_enrollee"
         elif kind != "lost_or_damaged" and is_fixed:
             reason = "already_has_certificate"
-        elif has_rejected_card and kind in ("new_enrollee", "rolling"):
+        elif has_rejected_card and not is_released:
             reason = "card_record_rejected"
-        elif usable and (kind == "new_enrollee" or (kind == "lost_or_damaged" and not live)):
+        elif usable and (kind in ("new_enrollee", "decided") or (kind == "lost_or_damaged" and not live)):
             reason = "card_usable"
         elif valid_until(posting, member, insured, key[3] != "00") < posting:
             reason = "validity_over"
         else:
             reason = delivery_hold(key, newest, campaign)
-            if reason is None and employer_hold and decision != "release":
+            if reason is None and employer_hold and not is_released:
                 reason = employer_hold
         outcome = "issue" if reason is None else "held" if reason in HELD_REQUESTS else "refused"
         at_home = bool(insured and insured["enrolment"] == "voluntary") or employer_hold is not None
         replaced = max((one.number for one in live), default=None) if outcome == "issue" else None
         return Issue(key, request_id, kind, outcome, reason, need or kind, at_home, replaced, needed_on)
+
+    def _is_between_routes(self, key: Key, member: Row, known: list[Row]) -> bool:
+        """Line 5 on every route: neither rule of the seed covers the day, and the need existed at the snapshot."""
+        campaign = self.campaign
+        need = need_on(self.season.planned_from.rows["my_number_cards"].get(key), campaign.snapshot_as_of)
+        needed = need is not None and (need != "certificate_in_grace" or campaign.mail_in_grace)
+        return (
+            campaign.enrolled_through < member["decided_on"] < campaign.new_enrollee_from
+            and needed
+            and _last_word(known) != "release"
+        )
 
     def _employer_hold(self, key: Key, newest: Register, plan: Row) -> str | None:
         employer = newest.employer(key)

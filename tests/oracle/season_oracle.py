@@ -242,7 +242,7 @@ class SeasonOracle:
                     assert insured is not None
                     day = plan["posting_date"]
                     ours["certificate", issue.member] = (
-                        "request" if issue.request_id else "rolling",
+                        "request" if issue.request_id else issue.kind,
                         issue.need,
                         day,
                         valid_until(day, member, insured, issue.member[3] != "00"),

@@ -72,7 +72,7 @@ class SyntheticSeason:
         steps += [(day, 7, self._follow_up) for day in campaign.follow_up_runs]
         # Where no branch's first lots leave, only late releases could: they wait for the next date that is played.
         steps += [(day, 9, self._release) for day, posting in campaign.releases.items() if posting in first_dates]
-        steps += [(day, 11, self._requests) for day in campaign.monthly(values.requests_day_of_month)]
+        steps += [(day, 11, self._requests) for day in campaign.request_runs]
         for day, _, step in sorted(steps, key=lambda item: item[:2]):
             step(day)
         self.player.freeze(PlanRequest("follow_up", values.served_by, run_on=values.served_by))

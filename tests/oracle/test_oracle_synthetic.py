@@ -54,7 +54,7 @@ def test_the_ledger_closes_and_nothing_is_open(season: SeasonOracle) -> None:
 
 def test_every_kind_of_thing_happens(season: SeasonOracle, request: pytest.FixtureRequest) -> None:
     routes = {row[0] for row in season.marts("select distinct route from marts.fct_certificates")}
-    assert routes == {"home", "request", "rolling"}
+    assert routes == {"home", "request", "rolling", "decided"}
     reasons = {row[0] for row in season.marts("select distinct reason_code from marts.fct_certificates")}
     assert {"returned_by_member", "return_expected", "membership_lost"} <= reasons
     # Few lose a certificate, so one of the seeds must show it.

@@ -68,6 +68,7 @@ class Parameters(BaseModel):
     certificates_per_envelope: int
     lot_size: int
     seed_households_per_lot: int
+    samples_from_envelopes: int
     replacement_numbers_share: float
     replacement_numbers_floor: int
     certificate_weight_g: float
@@ -85,7 +86,8 @@ class Parameters(BaseModel):
     recheck_max_age_days: int
     follow_up_months: tuple[str, ...]
     closing_follow_up_on: date
-    requests_day_of_month: int
+    requests_weekday: int
+    rolling_months_after_expiry: int
     usage_rates_day_of_month: int
     deletion_day_of_month: int
     old_cards_end_on: date
@@ -188,16 +190,23 @@ class Campaign(BaseModel):
     def register_drops(self) -> dict[date, Literal["full", "delta"]]:
         """The evenings on which the core system delivers.
 
-        Full drops: the snapshot and each month end after it, to the end of the last month of mailing. Deltas:
-        the business day before each release.
+        Full drops: the snapshot and each month end after it, to the last one before the last day of service. Deltas:
+        the business day before each day that acts on the newest register (rules 1).
         """
-        snapshot = self.parameters.snapshot_as_of
-        drops: dict[date, Literal["full", "delta"]] = {add_business_days(day, -1): "delta" for day in self.releases}
-        last_year, last_month = (int(part) for part in self.parameters.wave_months[-1].split("-"))
+        snapshot, served_by = self.parameters.snapshot_as_of, self.parameters.served_by
+        acts = (
+            *self.releases,
+            self.parameters.employer_lists_on,
+            *self.follow_up_runs,
+            *self.request_runs,
+            served_by,
+        )
+        drops: dict[date, Literal["full", "delta"]] = {add_business_days(day, -1): "delta" for day in acts}
         year, month = snapshot.year, snapshot.month
-        while (year, month) <= (last_year, last_month):
+        while (full := _month_end(year, month)) < served_by:
+            drops[full] = "full"
             year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-            drops[date(year, month, 1) - timedelta(days=1)] = "full"
+        drops[snapshot] = "full"
         return dict(sorted(drops.items()))
 
     @cached_property
@@ -214,13 +223,21 @@ class Campaign(BaseModel):
     @cached_property
     def printer_report_days(self) -> tuple[date, ...]:
         """Days on which the printer's answers are taken in: weekly from the hand-off to the last day of service."""
-        day, last = self.parameters.hand_off_on, self.parameters.served_by
-        days = set()
-        while day < last:
-            day += timedelta(days=1)
-            if day.weekday() == self.parameters.printer_report_weekday:
-                days.add(min(on_or_after(day), last))
+        last = self.parameters.served_by
+        days = {min(day, last) for day in self._weekly(self.parameters.printer_report_weekday)}
         return tuple(sorted(days | {last}))
+
+    @cached_property
+    def request_runs(self) -> tuple[date, ...]:
+        """Days of the issue on request and rolling: weekly, the last one posted in time (rules 1)."""
+        days = self._weekly(self.parameters.requests_weekday)
+        return tuple(day for day in days if add_business_days(day, 1) <= self.parameters.served_by)
+
+    def _weekly(self, weekday: int) -> tuple[date, ...]:
+        """A weekday of each week after the hand-off to the last day of service, or the business day after it."""
+        start, last = self.parameters.hand_off_on, self.parameters.served_by
+        days = (start + timedelta(days=n) for n in range(1, (last - start).days + 1))
+        return tuple(on_or_after(day) for day in days if day.weekday() == weekday)
 
     @property
     def last_day_to_deliver(self) -> date:
@@ -298,6 +315,10 @@ class Campaign(BaseModel):
             problems.append("the least share of insured or usable must not be above the most")
         if problems:
             raise CampaignError(f"campaign {self.name}: " + "; ".join(problems))
+
+
+def _month_end(year: int, month: int) -> date:
+    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
 
 
 def _first_business_day(month: str) -> date:

@@ -76,7 +76,7 @@ FEEDS: dict[str, dict[str, Columns]] = {
             "request_id": "VARCHAR",
             "member_key": "BIGINT",
             "requested_on": "DATE",
-            "kind": "VARCHAR",  # new_enrollee, care_needed, lost_or_damaged
+            "kind": "VARCHAR",  # new_enrollee, care_needed, lost_or_damaged, card_lost_or_renewing, card_returned
             **_FEED,
         },
     },
@@ -216,7 +216,7 @@ PLANS: dict[str, Columns] = {
         "slot": "INTEGER",  # 1 .. certificates_per_envelope
         "member_key": "BIGINT",
         "household_key": "BIGINT",
-        "route": "VARCHAR",  # home, request, rolling
+        "route": "VARCHAR",  # home, request, rolling, decided
         "need": "VARCHAR",
         "issued_on": "DATE",
         "valid_until": "DATE",

@@ -10,7 +10,7 @@ from kakuninsho.facts.schemas import PLANS, Columns
 from kakuninsho.gates import common
 from kakuninsho.gates.gx import rows
 from kakuninsho.gates.suite import CRITICAL, Parameter, Rule
-from kakuninsho.gates.tables import AT_EMPLOYER, PROTECTED, VOLUNTARY
+from kakuninsho.gates.tables import BESIDE
 
 WHAT_TO_DO = "Nothing was frozen or sent; find out why the models made this, mend it, and draft the plan again."
 WHAT_TO_DO_JA = "この計画は確定も送付もしていません。原因を直してから、計画を作り直してください。"
@@ -20,6 +20,7 @@ PARAMETERS = (
     Parameter("declared_rows", "rows that the draft counted; 0 lets a plan without certificates of its own pass"),
     Parameter("lot_size", "pieces in a lot at most, samples included", from_campaign=True),
     Parameter("seed_households_per_lot", "samples in each lot", from_campaign=True),
+    Parameter("samples_from_envelopes", "below it a lot of the other routes is small", from_campaign=True),
     Parameter("certificates_per_envelope", "certificates in an envelope at most", from_campaign=True),
     Parameter("min_days_valid", "days left at issue below which a certificate is shown", from_campaign=True),
     Parameter("max_name_width", "printed width of names and kana", from_campaign=True),
@@ -29,9 +30,7 @@ PARAMETERS = (
 
 OPTIONAL: dict[str, Columns] = {
     **PLANS,
-    "protected": PROTECTED,
-    "voluntary": VOLUNTARY,
-    "at_employer": AT_EMPLOYER,
+    **BESIDE,
 }
 
 # What several rules ask of each lot, joined once: its pieces, samples among them.
@@ -63,6 +62,8 @@ LOT_CONTENTS = """
     group by lot_id
 """
 PREPARED = {"lot_contents": LOT_CONTENTS}
+# Small lots of the request, rolling and decided routes.
+_IS_SMALL = "(lots.plan_id like 'request-%' and lots.envelope_count < $samples_from_envelopes)"
 
 
 def not_protected(table: str, what_ja: str) -> Rule:
@@ -253,9 +254,22 @@ def piece_rules() -> tuple[Rule, ...]:
             "rules: envelopes and lots, seed households",
             rows(
                 "select 1 from {batch} as lots left join lot_contents using (lot_id)"
-                " where coalesce(lot_contents.seed_count, 0) <> $seed_households_per_lot"
-                " or lots.seed_count <> $seed_households_per_lot"
+                " where coalesce(lot_contents.seed_count, 0) <> lots.seed_count"
+                f" or if({_IS_SMALL}, lots.seed_count not in (0, 1), lots.seed_count <> $seed_households_per_lot)"
             ),
+        ),
+        Rule(
+            "one_sample_a_month",
+            "lots",
+            CRITICAL,
+            "申請・随時などの小さなロットは、支部と月ごとに最初の一つだけに見本が 1 通ある",
+            "rules: envelopes and lots, small lots",
+            rows(
+                f"select 1 from {{batch}} as lots where {_IS_SMALL} group by prefecture, wave_key"
+                " having sum(seed_count) <> if((prefecture, wave_key) in"
+                " (select (prefecture, wave_key) from months_with_sample), 0, 1)"
+            ),
+            needs=("months_with_sample",),
         ),
         Rule(
             "positions_run_through",

@@ -10,3 +10,12 @@ PROTECTED: Columns = {"member_key": "BIGINT", "household_key": "BIGINT"}
 VOLUNTARY: Columns = {"household_key": "BIGINT"}
 # Households whose address equals an employer's after normalisation.
 AT_EMPLOYER: Columns = {"household_key": "BIGINT"}
+# Branches and months whose small lots of the other routes carry their one sample already.
+MONTHS_WITH_SAMPLE: Columns = {"prefecture": "INTEGER", "wave_key": "VARCHAR"}
+# What lies beside a draft, by name of the table.
+BESIDE: dict[str, Columns] = {
+    "protected": PROTECTED,
+    "voluntary": VOLUNTARY,
+    "at_employer": AT_EMPLOYER,
+    "months_with_sample": MONTHS_WITH_SAMPLE,
+}

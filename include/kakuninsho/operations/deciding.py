@@ -33,8 +33,8 @@ from kakuninsho.settings import Settings
 from kakuninsho.warehouse import published
 
 RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME = "release", "exclude", "correct_address", "resume"
-HOLD, INCIDENT_CLOSED, ACCEPT_SHARE = "hold_piece", "incident_closed", "accept_share"
-FORM_DECISIONS = (RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, INCIDENT_CLOSED, ACCEPT_SHARE)
+HOLD, ISSUE, INCIDENT_CLOSED, ACCEPT_SHARE = "hold_piece", "issue", "incident_closed", "accept_share"
+FORM_DECISIONS = (RELEASE, EXCLUDE, CORRECT_ADDRESS, RESUME, HOLD, ISSUE, INCIDENT_CLOSED, ACCEPT_SHARE)
 REASONS = {EXCLUDE: EXCLUDE_REASONS, INCIDENT_CLOSED: INCIDENT_REASONS, ACCEPT_SHARE: SHARE_REASONS}
 OF_A_BRANCH = (RESUME, ACCEPT_SHARE)
 NATION = "00"
@@ -153,6 +153,8 @@ def check_decision(settings: Settings, wish: Decision) -> Checked:
     warnings: list[str] = []
     if wish.decision == CORRECT_ADDRESS:
         _refuse_unusable_address(settings, wish)
+    elif wish.decision == ISSUE:
+        _refuse_unless_nothing_else_serves(standing)
     else:
         _refuse_unless_open(standing, wish)
     needs_second = wish.decision == RELEASE and PROTECTED in standing.values()
@@ -408,8 +410,10 @@ def _refuse_without_incident(settings: Settings, member: MemberKey) -> None:
 
 def _refuse_contradiction(recorded: list[dict[str, Any]], wish: Decision) -> None:
     """Two opposite decisions of one day have no order."""
-    opposite = {RELEASE: EXCLUDE, EXCLUDE: RELEASE}.get(wish.decision)
-    if any(row["decision"] == opposite and row["decided_on"] == wish.on for row in recorded):
+    opposites = {RELEASE: {EXCLUDE}, ISSUE: {EXCLUDE}, EXCLUDE: {RELEASE, ISSUE}}.get(wish.decision, set())
+    found = sorted(row["decision"] for row in recorded if row["decided_on"] == wish.on and row["decision"] in opposites)
+    if found:
+        opposite = found[0]
         raise DecisionError(
             f"同じ日に反対の判断 ({opposite}) が記録されています。改めるなら翌日の日付で記録してください",
             f"the opposite decision ({opposite}) was recorded on the same day; to change it, decide on a later day",
@@ -428,6 +432,21 @@ def _refuse_unless_open(standing: dict[str, str], wish: Decision) -> None:
     raise DecisionError(
         "この人は保留ではありません。作業一覧を確かめてください",
         "this person is not held; look at the work list",
+    )
+
+
+def _refuse_unless_nothing_else_serves(standing: dict[str, str]) -> None:
+    """Rules, other routes, decided: an unable member whom no other line serves, nobody who is held or served."""
+    if set(standing) & STAGES_NOT_HELD:
+        return
+    if set(standing) - STAGES_AT_BRANCH - {"target", "excluded"}:
+        raise DecisionError(
+            "この人は保留です。交付するには、作業一覧のとおり保留を解いてください (release など)",
+            "this person is held: decide on the hold as the work list says (release and so on)",
+        )
+    raise DecisionError(
+        "この人は「手元に何もない」人ではありません。カードが使えるか、資格確認書があるか、交付の途中です",
+        "this person is not without anything in hand: the card works, or a certificate is there or on the way",
     )
 
 

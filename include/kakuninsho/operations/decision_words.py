@@ -7,6 +7,7 @@ DECISION_NAMES: dict[str, tuple[str, str]] = {
     "exclude": ("対象外とする (exclude)", "exclude"),
     "correct_address": ("住所を訂正し登録した (correct_address)", "correct_address"),
     "resume": ("停止中の支部を再開する (resume)", "resume"),
+    "issue": ("どの取扱いにも当たらない人に交付する (issue)", "issue"),
     "hold_piece": ("発送物を止める (hold_piece)", "hold_piece"),
     "reject_plan": ("承認した計画を却下する (reject_plan、承認者のみ、送付が始まる前)", "reject_plan"),
     "accept_share": ("対象者の割合を認める (accept_share)", "accept_share"),

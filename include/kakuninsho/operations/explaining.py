@@ -376,12 +376,13 @@ def _judgements(
             _judgement("follow_up", row["run_on"], f"plans/{row['plan_id']}", told.FOLLOW_UP_LINES, decided, outcome)
         )
     for row in facts["planned"]:
-        if row["route"] == "rolling":
+        if row["route"] in {"rolling", "decided"}:
+            route, asked = row["route"], told.ROLLING if row["route"] == "rolling" else told.DECIDED
             need = t(*told.NEEDS.get(row["need"], (row["need"], row["need"])))
-            line = {"line": "rolling", "question": t(*told.ROLLING), "answer": f"{t('はい', 'yes')} → {need}"}
-            title, source = t(*told.TABLES["rolling"]), f"plans/{row['plan_id']}"
-            rule = f"{t(*told.ROLLING)} ({need})"
-            found.append(Judgement("rolling", title, row["received_on"], source, [line], rule, t("交付", "issue")))
+            line = {"line": route, "question": t(*asked), "answer": f"{t('はい', 'yes')} → {need}"}
+            title, source = t(*told.TABLES[route]), f"plans/{row['plan_id']}"
+            rule = f"{t(*asked)} ({need})"
+            found.append(Judgement(route, title, row["received_on"], source, [line], rule, t("交付", "issue")))
     for row in marts["requests"]:
         decided = row["reason_code"] or ("issue" if row["outcome"] == "issue" else None)
         outcome = {

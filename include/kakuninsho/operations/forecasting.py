@@ -107,7 +107,7 @@ class CardMonth:
     branch: str
     expiring_count: int
     grace_ending_count: int
-    rolling_count: int  # of them those to whom the rolling route sends a certificate then
+    rolling_count: int  # to whom the rolling route sends a certificate then, before their grace is over
 
 
 def card_expiry(settings: Settings, branch: str | None = None) -> list[CardMonth]:
@@ -143,7 +143,7 @@ def card_expiry(settings: Settings, branch: str | None = None) -> list[CardMonth
 
 
 def by_month(cards: list[CardMonth]) -> dict[str, tuple[int, int, int]]:
-    """Sums over branches: expiring, grace ending, and of those the rolling route's, by month in order."""
+    """Sums over branches: expiring, grace ending, and served by the rolling route, by month in order."""
     sums: dict[str, tuple[int, int, int]] = {}
     for card in cards:
         expiring, ending, rolling = sums.get(card.month, (0, 0, 0))
@@ -169,7 +169,7 @@ def draw_card_expiry(settings: Settings) -> Path | None:
         series={
             "有効期限が来る人": {month: counts[0] for month, counts in sums.items()},
             "猶予が終わる人": {month: counts[1] for month, counts in sums.items()},
-            "猶予が終わり資格確認書を送る人": {month: counts[2] for month, counts in sums.items()},
+            "猶予が終わる前に資格確認書を送る人": {month: counts[2] for month, counts in sums.items()},
         },
         unit="人",
     )

@@ -25,6 +25,7 @@ from kakuninsho.gates.file_bytes import Claimed
 from kakuninsho.gates.last_door import judge_files, judge_manifests
 from kakuninsho.gates.lot_files import write_file_counts
 from kakuninsho.gates.manifests import SealedFile
+from kakuninsho.gates.tables import BESIDE
 from kakuninsho.operations import target_shares
 from kakuninsho.operations.last_look import require_free
 from kakuninsho.plans.approvals import Subject, is_rejected, require_approved, subject_hash
@@ -443,7 +444,7 @@ def has_left(settings: Settings, plan_id: str) -> bool:
 
 def _gate_tables(suite: str, path: Path) -> dict[str, Path]:
     known = load_suite(suite)
-    beside = [table for table in ("plan", "protected", "voluntary", "at_employer") if table in known.optional_tables]
+    beside = [table for table in ("plan", *BESIDE) if table in known.optional_tables]
     return {
         table: path / f"{table}.parquet" for table in (*known.tables, *beside) if (path / f"{table}.parquet").is_file()
     }

@@ -109,6 +109,13 @@ REQUEST_LINES: Lines = (
         ("本人または被保険者が支援措置の対象か", "the member or the insured is under address protection"),
     ),
     ("decided_excluded", ("人の判断で対象外となったか", "a person has taken the member out")),
+    (
+        "between_routes",
+        (
+            "決定日がどちらの取扱いにも当たらず、抽出時から使えないか",
+            "decided between the two routes, and unable since the snapshot",
+        ),
+    ),
     ("household_without_insured", ("世帯に被保険者 (枝番00) の行がないか", "the household has no row with suffix 00")),
     ("not_a_new_enrollee", ("新規加入者としての申請だが、新規加入者でないか", "asks as a new enrollee and is none")),
     ("already_has_certificate", ("すでに有効な資格確認書があるか", "there is a live certificate already")),
@@ -135,8 +142,16 @@ TABLES: dict[str, Text] = {
     "follow_up": ("返戻のあと", "Undelivered mail"),
     "request": ("申請による交付", "Issue on request"),
     "rolling": ("随時の交付", "Rolling issue"),
+    "decided": ("判断による交付", "Issue decided by a person"),
 }
-ROLLING: Text = ("基準日の後にマイナ保険証を使えなくなったか", "unable to use the card since the snapshot")
+ROLLING: Text = (
+    "基準日または加入の後にマイナ保険証を使えなくなったか (電子証明書は期限の翌々月の末を過ぎたか)",
+    "unable to use the card since the snapshot or joining (an expired certificate: past its second month)",
+)
+DECIDED: Text = (
+    "ほかの取扱いに当たらない人に、担当者が交付を判断したか",
+    "a person decided to issue, where no other line serves",
+)
 DISPOSITIONS: dict[str, Text] = {
     "excluded": ("対象外", "excluded"),
     "held": ("保留", "held"),
@@ -152,6 +167,8 @@ NEEDS: dict[str, Text] = {
     "certificate_expired": ("電子証明書の期限が切れた", "the electronic certificate expired"),
     "care_needed": ("要配慮者の申請", "care needed"),
     "lost_or_damaged": ("紛失・き損", "lost or damaged"),
+    "card_lost_or_renewing": ("カードの紛失・更新中", "the card is lost or being renewed"),
+    "card_returned": ("カードを返納した", "the card was given back"),
 }
 REJECTS: dict[str, Text] = {
     "duplicate_row": ("同じ行が二つあり、写しのほう", "an exact copy of another row"),
@@ -330,14 +347,14 @@ NEXT_OF_DISPOSITION: dict[str, Text] = {
     ),
 }
 NEXT_OF_REQUEST: dict[str, Text] = {
-    "issue": ("次の月次の交付 (issue_on_request) で作ります。", "The next monthly issue makes it."),
+    "issue": ("次の週次の交付 (issue_on_request) で作ります。", "The next weekly issue makes it."),
     "refused": (
         "交付しません。事情が変われば、あらためて申請します。",
         "Refused; a new request may be made when things change.",
     ),
     "held": (
-        "支部の判断を待っています。次の月次の交付でもう一度判定します。",
-        "Held: judged again in the next monthly issue.",
+        "支部の判断を待っています。次の週次の交付でもう一度判定します。",
+        "Held: judged again in the next weekly issue.",
     ),
 }
 OLD_CARD: dict[str, Text] = {

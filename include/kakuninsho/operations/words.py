@@ -74,6 +74,9 @@ WORDS = {
     "new_enrollee": "新規加入者",
     "care_needed": "要配慮者",
     "lost_or_damaged": "紛失・き損",
+    "card_lost_or_renewing": "カードの紛失・更新中",
+    "card_returned": "カードを返納した",
+    "decided": "判断による交付",
 }
 
 

@@ -60,20 +60,20 @@ DECIDE: dict[str, tuple[str, str]] = {
         "why did the row vanish? release or exclude",
     ),
     "row_rejected": (
-        "加入者データの行を訂正してもらう。受入れられる行が届くまで送らない",
-        "have the register's row corrected; nothing is sent until an accepted row comes",
+        "加入者データの行を訂正してもらう。受入れられる行が届くまで送らない。交付するなら issue (届いた後の交付に入る)",
+        "have the register's row corrected; nothing is sent until an accepted row comes. issue: with the run after it",
     ),
     "given_back": (
-        "資格確認書を返した人。必要なら交付申請を受け付ける",
-        "gave the certificate back: take a request if one is needed",
+        "資格確認書を返した人。必要なら交付申請を受け付けるか、issue (交付する)",
+        "gave the certificate back: take a request if one is needed, or issue",
     ),
     "no_request_filed": (
-        "申請のない新規加入者。本人に確かめ、必要なら交付申請を受け付ける",
-        "a new enrollee who asked for nothing: ask, and take a request if one is needed",
+        "申請のない新規加入者。本人に確かめ、必要なら交付申請を受け付けるか、issue (交付する)",
+        "a new enrollee who asked for nothing: ask, and take a request if one is needed, or issue",
     ),
     "no_route": (
-        "どの取扱いにも当たらない。本人に確かめ、必要なら交付申請を受け付ける",
-        "no route serves this person: ask, and take a request if one is needed",
+        "どの取扱いにも当たらない。本人に確かめ、必要なら交付申請を受け付けるか、issue (交付する)",
+        "no route serves this person: ask, and take a request if one is needed, or issue",
     ),
     "replacement_stopped": (
         "引き抜いたはずの封筒が差し出された世帯。経過を確かめるまで送らない",
@@ -99,8 +99,8 @@ AT_DESK = (
 )
 # Released when no posting date was left: there is nothing yet that could be handed over.
 AT_DESK_WITHOUT_CERTIFICATE = (
-    "一括発送の便は終わり、資格確認書はまだない。本人に連絡して交付申請を受け付ける (次の月次の交付で作る)",
-    "no posting date is left and no certificate made: take a request, which the next monthly issue serves",
+    "一括発送の便は終わり、資格確認書はまだない。本人に連絡して交付申請を受け付ける (次の週次の交付で作る)",
+    "no posting date is left and no certificate made: take a request, which the next weekly issue serves",
 )
 STAGES: dict[str, tuple[str, str]] = {
     "snapshot": ("抽出時から保留", "held since the snapshot"),
@@ -109,6 +109,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "branch_desk": ("支部窓口", "branch desk"),
     "request": ("申請の保留", "request held"),
     "rolling": ("随時交付の保留", "rolling issue held"),
+    "decided": ("判断による交付の保留", "decided issue held"),
     "nothing_in_hand": ("手元に何もない", "nothing in hand"),
 }
 # Where a certificate lies at the branch, a decision moves nothing: it is handed over or comes back.

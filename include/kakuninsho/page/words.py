@@ -121,6 +121,7 @@ WORK_STAGES = {
     "branch_desk": "支部窓口",
     "request": "申請の保留",
     "rolling": "随時の保留",
+    "decided": "判断による交付の保留",
     "nothing_in_hand": "手元に何もない",
 }
 SEVERITIES = {"critical": "重大", "warning": "注意"}

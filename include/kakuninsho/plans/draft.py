@@ -118,7 +118,7 @@ def draft_plan(store: FactStore, campaign: Campaign, request: PlanRequest) -> Dr
         _check_context(connection, request)
         _stamp(connection, campaign, request, base)
         _PENDING[request.kind](connection, campaign, request)
-        _number_pieces(connection, campaign)
+        _number_pieces(connection, campaign, request)
         _note_bundles(connection, campaign, request)
         written = _export(connection, path, request)
     totals = {**written, "highest_sequence_before": base}
@@ -160,6 +160,7 @@ def _stamp(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: P
             date '{request.as_of}' as received_on,
             {base}::bigint as base_sequence,
             {values.seed_households_per_lot}::bigint as seeds,
+            {values.samples_from_envelopes}::bigint as samples_from,
             {values.replacement_numbers_share} as replacement_share,
             {values.replacement_numbers_floor}::bigint as replacement_floor
         """
@@ -470,12 +471,35 @@ _TAKES_UP = {
 }
 
 
-def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) -> None:
+# Branches and months whose small lots carry their sample already: a lot that can never be posted shows none.
+_MONTHS_WITH_SAMPLE = """
+    create temp table months_with_sample as
+    select distinct lots.prefecture, strftime(lots.posting_date, '%Y-%m') as wave_key
+    from intermediate.int_lots as lots cross join stamp
+    where lots.plan_kind = 'request' and lots.envelope_count < stamp.samples_from and lots.seed_count > 0
+        and lots.undone_reason_code is null and not lots.is_voided
+"""
+
+
+def _note_months_with_sample(connection: duckdb.DuckDBPyConnection, request: PlanRequest) -> None:
+    """Small lots of the other routes carry one sample a branch and month (rules: envelopes and lots)."""
+    connection.execute(
+        f"create temp macro may_be_small(envelopes) as {request.kind == 'request'} and envelopes < "
+        "(select samples_from from stamp)"
+    )
+    if request.kind == "request":
+        connection.execute(_MONTHS_WITH_SAMPLE)
+    else:
+        connection.execute("create temp table months_with_sample (prefecture integer, wave_key varchar)")
+
+
+def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign, request: PlanRequest) -> None:
     """Give control numbers in plan order: lots by posting date, branch, kind and number.
 
     In each lot first the samples, then pieces by postal code, then packets inside its bundles, then the numbers set
     aside for pieces printed again. Only what orders the pieces is sorted here; their texts join when they are written.
     """
+    _note_months_with_sample(connection, request)
     connection.execute("create temp table if not exists packets as select * from pieces where false")
     connection.execute(
         f"""
@@ -492,11 +516,25 @@ def _number_pieces(connection: duckdb.DuckDBPyConnection, campaign: Campaign) ->
             from pieces
             group by all
         ),
+        sampled as (
+            select
+                counted.*,
+                case
+                    when not may_be_small(envelope_count) then seeds
+                    when months.wave_key is not null then 0
+                    else (row_number() over (
+                        partition by prefecture, wave_key, may_be_small(envelope_count)
+                        order by posting_date, lot_kind, lot_number
+                    ) = 1)::bigint
+                end as seed_count
+            from counted cross join stamp
+            left join months_with_sample as months using (prefecture, wave_key)
+        ),
         sized as (
             select
-                counted.*, seeds as seed_count, coalesce(packed.packet_count, 0) as packet_count,
+                sampled.*, coalesce(packed.packet_count, 0) as packet_count,
                 greatest(replacement_floor, ceil((envelope_count + seeds) * replacement_share))::bigint as spare_count
-            from counted cross join stamp
+            from sampled cross join stamp
             left join (
                 select lot_kind, prefecture, posting_date, lot_number, count(*) as packet_count
                 from packets group by all
@@ -749,6 +787,11 @@ def _export_people_to_guard(connection: duckdb.DuckDBPyConnection, path: Path, r
     }
     if request.kind == "release":
         _copy(connection, "select * from intermediate.int_register_doubts", DOUBTS, path / "doubts.parquet")
+    if request.kind == "request":
+        guarded["months_with_sample"] = (
+            "select * from months_with_sample",
+            {"prefecture": "INTEGER", "wave_key": "VARCHAR"},
+        )
     if request.kind == "home":
         _copy(
             connection,

@@ -66,7 +66,7 @@ HEADINGS = {
     "残り": "left over",
     "有効期限が来る人": "expiring",
     "猶予が終わる人": "grace ends",
-    "うち資格確認書を送る人": "of them to be served",
+    "猶予が終わる前に資格確認書を送る人": "served before grace ends",
 }
 
 
@@ -177,7 +177,7 @@ def card_table(months: Mapping[str, Sequence[int]]) -> Table:
     """Electronic certificates that expire and whose grace ends, by month."""
     table = Table(title=t("電子証明書の見込み", "Electronic certificates"), title_justify="left")
     table.add_column(h("月"))
-    for heading in ("有効期限が来る人", "猶予が終わる人", "うち資格確認書を送る人"):
+    for heading in ("有効期限が来る人", "猶予が終わる人", "猶予が終わる前に資格確認書を送る人"):
         table.add_column(h(heading), justify="right")
     for month, counts in months.items():
         table.add_row(month, *(f"{count:,}" for count in counts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,39 @@ def test_every_release_is_at_most_three_business_days_before_its_posting_date() 
         assert 0 < FY2025.business_days_between(released, posted) <= 3
 
 
-def test_a_drop_comes_before_each_release_and_at_each_month_end() -> None:
-    drops = FY2025.register_drops
-    assert [day for day, kind in drops.items() if kind == "full"] == [
-        date(2025, month, last) for month, last in ((4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31))
+def test_full_drops_come_at_each_month_end_to_the_last_one_before_the_close() -> None:
+    assert [day for day, kind in FY2025.register_drops.items() if kind == "full"] == [
+        date(2025, month, last)
+        for month, last in ((4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30))
     ]
+
+
+def test_a_drop_comes_the_business_day_before_everything_that_acts_on_the_newest_register() -> None:
+    values, drops = FY2025.parameters, FY2025.register_drops
+    acts = [
+        *FY2025.releases,
+        values.employer_lists_on,
+        *FY2025.follow_up_runs,
+        *FY2025.request_runs,
+        values.served_by,
+    ]
+    assert [day for day in acts if add_business_days(day, -1) not in drops] == []
+    assert [drops[day] for day in (date(2025, 6, 13), date(2025, 11, 19), date(2025, 11, 28))] == ["delta"] * 3
+    assert max(drops) == date(2025, 11, 30)
     for released in FY2025.releases:
         newest = max(day for day in drops if day < released)
         assert (released - newest).days <= FY2025.parameters.recheck_max_age_days
+
+
+def test_requests_are_issued_every_wednesday_or_the_business_day_after(tmp_path: Path) -> None:
+    runs = FY2025.request_runs
+    assert (runs[0], runs[-1], len(runs)) == (date(2025, 5, 21), date(2025, 11, 26), 28)
+    assert {day.weekday() for day in runs} == {2}
+    assert max(later - earlier for earlier, later in pairwise(runs)).days == 7
+    holiday = load_campaign("fy2026", _copy_of(tmp_path, requests_weekday=0)).request_runs
+    assert date(2025, 7, 22) in holiday  # 07-21 is Marine Day
+    # What is issued on the last day of service would be posted after it.
+    assert max(holiday) == date(2025, 11, 25)
 
 
 def test_windows_hold_published_days() -> None:

@@ -32,6 +32,7 @@ def test_every_day_of_the_calendar_is_of_its_own_year(fy2026: Campaign) -> None:
         *fy2026.wave_openings,
         *fy2026.follow_up_runs,
         *fy2026.printer_report_days,
+        *fy2026.request_runs,
         *fy2026.monthly(20),
     ]
     assert {day.year for day in days} == {2026}

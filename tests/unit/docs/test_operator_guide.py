@@ -86,7 +86,7 @@ def _calendar() -> dict[str, Iterable[date]]:
         "release_lots": campaign.releases,
         "take_in_printer_reports": campaign.printer_report_days,
         "follow_up_employers": campaign.follow_up_runs,
-        "issue_on_request": campaign.monthly(values.requests_day_of_month),
+        "issue_on_request": campaign.request_runs,
         "publish_usage_rates": campaign.monthly(values.usage_rates_day_of_month),
         "delete_expired_data": campaign.monthly(values.deletion_day_of_month),
         "close_season": [values.served_by],

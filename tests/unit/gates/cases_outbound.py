@@ -7,16 +7,17 @@ from kakuninsho.gates.file_bytes import READ_FIELDS, READ_FILES, READ_RECORDS
 from kakuninsho.gates.file_plan import LOT_RECORDS, ORDER_RECORDS, fields_of
 from kakuninsho.gates.lot_files import FILES
 from kakuninsho.gates.manifests import MANIFEST_FIELDS, manifest_fields
-from kakuninsho.gates.tables import AT_EMPLOYER, PROTECTED, VOLUNTARY
+from kakuninsho.gates.tables import BESIDE
 
 from .casework import Break, Case
 
 MY_NUMBER = "123456789018"  # made up; its check digit is right
-SCHEMA = {**PLANS, "protected": PROTECTED, "voluntary": VOLUNTARY, "at_employer": AT_EMPLOYER}
+SCHEMA = {**PLANS, **BESIDE}
 PARAMETERS = {
     "highest_sequence_before": 1000,
     "lot_size": 60,
     "seed_households_per_lot": 2,
+    "samples_from_envelopes": 50,
     "certificates_per_envelope": 4,
     "min_days_valid": 30,
 }
@@ -159,6 +160,18 @@ def _pieces(first: str = "position_in_lot = 3") -> dict[str, Break]:
         ),
         "lot_not_too_large": Break("", {"lot_size": 5}),
         "samples_per_lot": Break("", {"seed_households_per_lot": 3}),
+        # Small lots of a request plan without any sample, in months that have none yet.
+        "one_sample_a_month": Break(
+            "; ".join(
+                [f"update {table} set plan_id = 'request-p'" for table in PLANS if table not in ("seed_pieces",)]
+                + [
+                    "delete from seed_pieces",
+                    "update lots set seed_count = 0",
+                    "update envelopes set position_in_lot = position_in_lot - 2",
+                    "update plan set first_sequence = (select min(sequence) from envelopes)",
+                ]
+            )
+        ),
         "positions_run_through": Break(
             f"update envelopes set position_in_lot = 99 where {_FIRST_LOT} and position_in_lot ="
             f" (select max(position_in_lot) from envelopes where {_FIRST_LOT})"

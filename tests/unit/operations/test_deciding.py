@@ -35,13 +35,16 @@ def member(number: int) -> MemberKey:
     return MemberKey.parse(f"01180017-1234567-{number}-00")
 
 
-BETWEEN, PROTECTED, NO_ADDRESS, AT_DESK, TARGET, EXCLUDED, PROTECTED_STILL = (member(number) for number in range(1, 8))
+BETWEEN, PROTECTED, NO_ADDRESS, AT_DESK, TARGET, EXCLUDED, PROTECTED_STILL, ASKED_NOTHING = (
+    member(number) for number in range(1, 9)
+)
 WAITING = [
     (BETWEEN, "snapshot", "between_routes"),
     (PROTECTED, "snapshot", "address_protected"),
     (PROTECTED_STILL, "pulled", "address_protected"),
     (NO_ADDRESS, "snapshot", "address_missing"),
     (AT_DESK, "branch_desk", "household_voluntary"),
+    (ASKED_NOTHING, "nothing_in_hand", "no_request_filed"),
 ]
 DISPOSED = [
     (BETWEEN, "held", "between_routes"),
@@ -51,6 +54,7 @@ DISPOSED = [
     (AT_DESK, "target", "no_card"),
     (TARGET, "target", "no_card"),
     (EXCLUDED, "excluded", "card_usable"),
+    (ASKED_NOTHING, "excluded", "new_enrollee"),
 ]
 
 
@@ -199,6 +203,12 @@ def test_nothing_personal_passes_between_tasks(published: Settings) -> None:
         (wish(AT_DESK, "release"), "支部にあります"),
         (wish(member(99), "release"), "加入者はいません"),
         (wish(NO_ADDRESS, "correct_address"), "先に基幹システムで"),
+        (wish(ASKED_NOTHING, "issue"), None),
+        (wish(ASKED_NOTHING, "release"), "保留ではありません"),
+        (wish(EXCLUDED, "issue"), "手元に何もない"),
+        (wish(TARGET, "issue"), "手元に何もない"),
+        (wish(AT_DESK, "issue"), "手元に何もない"),
+        (wish(BETWEEN, "issue"), "保留です"),
         (wish(member(1), "resume"), None),
         (wish(MemberKey("01130012", "0000000", "0", "00"), "resume"), "停止していません"),
     ],
@@ -236,6 +246,13 @@ def test_opposite_decisions_of_one_day_have_no_order(published: Settings) -> Non
         check_decision(published, wish(BETWEEN, "exclude", "declined"))
     assert "反対の判断" in caught.value.ja
     check_decision(published, wish(BETWEEN, "exclude", "declined", on=date(2025, 6, 3)))
+
+
+def test_to_issue_and_to_exclude_are_opposites_too(published: Settings) -> None:
+    record_by(published, wish(ASKED_NOTHING, "issue"), "operator", None, approved=False)
+    with pytest.raises(DecisionError) as caught:
+        check_decision(published, wish(ASKED_NOTHING, "exclude", "declined"))
+    assert "反対の判断 (issue)" in caught.value.ja
 
 
 def test_nothing_is_decided_before_the_newest_plan(published: Settings) -> None:

@@ -60,7 +60,7 @@ def test_everything_arrives_before_the_last_run_that_takes_it_in(register: Path)
     campaign = load_campaign()
     last = {
         "usage_counts": max(campaign.monthly(campaign.parameters.usage_rates_day_of_month)),
-        "issue_requests": max(campaign.monthly(campaign.parameters.requests_day_of_month)),
+        "issue_requests": max(campaign.request_runs),
     }
     last["decisions"] = last["issue_requests"]
     for feed, day in last.items():
@@ -78,7 +78,7 @@ def test_who_asks_stands_in_a_register_and_has_a_reason_to_ask(register: Path) -
         members |= {key(row): row for row in pq.read_table(path, columns=columns, partitioning=None).to_pylist()}
     asked = rows(register, "issue_requests")
     kinds = Counter(row["kind"] for row in asked)
-    assert set(kinds) == {"new_enrollee", "care_needed", "lost_or_damaged"}
+    assert set(kinds) == {"new_enrollee", "care_needed", "lost_or_damaged", "card_lost_or_renewing", "card_returned"}
     assert len({row["request_id"] for row in asked}) == len(asked)
     for row in asked:
         member = members[key(row)]
@@ -93,8 +93,13 @@ def test_decisions_are_about_held_people_or_requests_that_wait(register: Path) -
     asked = {key(row) for row in rows(register, "issue_requests")}
     decided = rows(register, "decisions")
     assert decided
+    assert any(row["decision"] == "issue" for row in decided)
     for row in decided:
-        assert key(row) in asked or expected[key(row)]["disposition"] == "held"
+        if row["decision"] == "issue":
+            assert expected[key(row)]["reason_code"] == "new_enrollee"
+            assert key(row) not in asked
+        else:
+            assert key(row) in asked or expected[key(row)]["disposition"] == "held"
     releasing: dict[tuple[str, ...], set[str]] = {}
     for row in decided:
         if row["decision"] == "release":

@@ -261,6 +261,7 @@ due as (
     select
         member_key,
         bool_or(outcome = 'issue') as is_due,
+        any_value(route) as route,
         min(reason_code) filter (where outcome = 'held') as hold_code
     from rolling_due
     group by member_key
@@ -310,6 +311,7 @@ gathered as (
         ) as is_pending,
         coalesce(asked.is_requested, false) as is_requested,
         coalesce(due.is_due, false) as is_due,
+        due.route as due_route,
         coalesce(asked.hold_code, due.hold_code) as hold_code,
         coalesce(asked.is_refused, false) as is_refused,
         waiting.stage as waiting_stage,
@@ -344,6 +346,7 @@ in_lines as (
             when live_status in ('planned', 'handed_off') then live_status
             when is_pending then 'pending_in_next_plan'
             when is_requested then 'requested'
+            when due_route = 'decided' then 'decided_due'
             else 'rolling_due'
         end as way_code
     from gathered

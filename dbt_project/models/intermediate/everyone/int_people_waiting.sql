@@ -129,7 +129,7 @@ of_the_campaign as (
         or (not by_member.is_served and (by_member.has_live or not by_member.is_terminal))
 ),
 
--- People of the other routes whom the next monthly run will serve, or who are held by it.
+-- People of the other routes whom the next weekly run will serve, or who are held by it.
 of_other_routes as (
     select
         member_key,
@@ -139,7 +139,7 @@ of_other_routes as (
     union all
     select
         member_key,
-        'rolling' as stage,
+        route as stage,
         coalesce(reason_code, 'waiting_for_issue') as reason_code
     from rolling_due
 ),

@@ -27,6 +27,14 @@ decisions as (
     select * from {{ ref('stg_feeds__decisions') }}
 ),
 
+decisions_latest as (
+    select * from {{ ref('int_decisions_latest') }}
+),
+
+cards_at_snapshot as not materialized (
+    select * from {{ ref('stg_register__my_number_cards') }}
+),
+
 members as not materialized (
     select * from {{ ref('stg_newest_register__members') }}
 ),
@@ -58,13 +66,18 @@ campaign as (
     select * from {{ ref('stg_campaign') }}
 ),
 
--- Issued in a lot that can never be posted: nobody got it.
+-- Issued in a lot that can never be posted, or in a piece that an urgent pull stopped: nobody got it.
 undone as (
     select distinct
         plan_id,
         member_key
     from certificates
-    where plan_kind = 'request' and status = 'superseded' and reason_code in ('lot_rejected', 'lot_destroyed')
+    where
+        plan_kind = 'request'
+        and (
+            (status = 'superseded' and reason_code in ('lot_rejected', 'lot_destroyed'))
+            or (status = 'pulled' and is_pulled_urgently)
+        )
 ),
 
 -- What a run issued or refused is never judged again; what it held is, and what it issued in vain.
@@ -91,6 +104,32 @@ open_requests as (
     ) = 1
 ),
 
+-- Whom a person decided to serve, though no other line does (rules, other routes: decided).
+decided_to_issue as (
+    select
+        decisions.member_key,
+        max(decisions.decided_on) as decided_on
+    from decisions
+    cross join campaign
+    where decisions.decision = 'issue' and decisions.decided_on >= campaign.snapshot_as_of
+    group by decisions.member_key
+),
+
+-- Such a decision is carried out once, unless what came of it lay in a lot that can never be posted.
+carried_out as (
+    select distinct decided_to_issue.member_key
+    from decided_to_issue
+    inner join certificates on decided_to_issue.member_key = certificates.member_key
+    inner join plans on certificates.plan_id = plans.plan_id
+    where
+        certificates.is_live
+        or (
+            plans.frozen_on >= decided_to_issue.decided_on
+            and coalesce(certificates.reason_code not in ('lot_rejected', 'lot_destroyed'), true)
+            and not coalesce(certificates.is_pulled_urgently, false)
+        )
+),
+
 candidates as (
     select
         'request' as route,
@@ -98,6 +137,7 @@ candidates as (
         member_key,
         kind,
         requested_on as needed_on,
+        requested_on as needed_since,
         {{ household_of_member('member_key') }} as household_key
     from open_requests
     union all
@@ -107,9 +147,24 @@ candidates as (
         became_unable.member_key,
         'rolling' as kind,
         run_context.judged_for as needed_on,
+        campaign.snapshot_as_of as needed_since,
         {{ household_of_member('became_unable.member_key') }} as household_key
     from became_unable
     cross join run_context
+    cross join campaign
+    union all
+    select
+        'decided' as route,
+        null as request_id,
+        decided_to_issue.member_key,
+        'decided' as kind,
+        run_context.judged_for as needed_on,
+        decided_to_issue.decided_on as needed_since,
+        {{ household_of_member('decided_to_issue.member_key') }} as household_key
+    from decided_to_issue
+    cross join run_context
+    anti join carried_out on decided_to_issue.member_key = carried_out.member_key
+    anti join became_unable on decided_to_issue.member_key = became_unable.member_key
 ),
 
 -- A piece of the first plan that no release has taken up yet can still be pulled; any other is on its way.
@@ -138,20 +193,22 @@ rejected_rows as (
     where file = 'members' and row_key is not null
 ),
 
--- What a person decided after the need arose; older decisions were about something else.
+-- What a person decided after the need arose; older decisions were about something else. To issue ends an exclusion.
 decided_by_person as (
     select
         candidates.member_key,
         candidates.request_id,
-        arg_max(decisions.decision, (decisions.decided_on, decisions.received_on, decisions.row_number)) as decision
+        arg_max(decisions.decision, (decisions.decided_on, decisions.received_on, decisions.row_number))
+        = 'exclude' as is_excluded,
+        coalesce(
+            arg_max(decisions.decision, (decisions.decided_on, decisions.received_on, decisions.row_number)) filter (
+                where decisions.decision <> 'issue'
+            ) = 'release',
+            false
+        ) as is_released
     from candidates
     inner join decisions on candidates.member_key = decisions.member_key
-    cross join campaign
-    where
-        decisions.decision in ('release', 'exclude')
-        and decisions.decided_on >= case
-            when candidates.route = 'request' then candidates.needed_on else campaign.snapshot_as_of
-        end
+    where decisions.decision in ('release', 'exclude', 'issue') and decisions.decided_on >= candidates.needed_since
     group by all
 ),
 
@@ -173,7 +230,14 @@ gathered as (
         or (card_need_code = 'certificate_in_grace' and not campaign.mail_in_grace) as is_card_usable,
         live_certificates.certificate_id as live_certificate_id,
         coalesce(live_certificates.can_be_pulled, false) as can_be_pulled,
-        decided_by_person.decision,
+        coalesce(decided_by_person.is_excluded, false) as is_excluded,
+        coalesce(decided_by_person.is_released, false) as is_released,
+        {{ card_need('campaign.snapshot_as_of', cards='cards_at_snapshot') }} as snapshot_need,
+        members.decided_on > campaign.enrolled_through
+        and members.decided_on < campaign.new_enrollee_from
+        and snapshot_need is not null
+        and (snapshot_need <> 'certificate_in_grace' or campaign.mail_in_grace)
+        and not coalesce(decisions_latest.is_released, false) as is_between_routes,
         {{ is_abroad('addresses.country') }} as is_overseas,
         {{ is_address_missing('addresses') }} as is_address_missing,
         {{ is_damaged_name('insured.name') }}
@@ -208,6 +272,8 @@ gathered as (
     left join members as insured on {{ insured_of_household('candidates.household_key') }} = insured.member_key
     left join addresses on candidates.household_key = addresses.household_key
     left join cards on candidates.member_key = cards.member_key
+    left join cards_at_snapshot on candidates.member_key = cards_at_snapshot.member_key
+    left join decisions_latest on candidates.member_key = decisions_latest.member_key
     left join rejected_cards on candidates.member_key = rejected_cards.member_key
     left join rejected_rows on candidates.member_key = rejected_rows.member_key
     left join employers on {{ employer_of_household('candidates.household_key') }} = employers.employer_key
@@ -228,14 +294,15 @@ with_reason as (
             when lost_on <= judged_for then 'membership_lost'
             when late_stage_care_on <= judged_for then 'reached_75'
             when is_protected then 'address_protected'
-            when decision = 'exclude' then 'decided_excluded'
+            when is_excluded then 'decided_excluded'
+            when is_between_routes then 'between_routes'
             when has_no_insured then 'household_without_insured'
             when kind = 'new_enrollee' and not is_new_enrollee then 'not_a_new_enrollee'
             when kind <> 'lost_or_damaged' and live_certificate_id is not null and not can_be_pulled
                 then 'already_has_certificate'
-            -- Without a card row, a rejected one must not be read as no card.
-            when has_rejected_card and kind in ('new_enrollee', 'rolling') then 'card_record_rejected'
-            when kind = 'new_enrollee' and is_card_usable then 'card_usable'
+            -- Without a card row, a rejected one must not be read as no card, on whatever route.
+            when has_rejected_card and not is_released then 'card_record_rejected'
+            when kind in ('new_enrollee', 'decided') and is_card_usable then 'card_usable'
             -- Nothing to replace: then it is a request like any other.
             when kind = 'lost_or_damaged' and live_certificate_id is null and is_card_usable then 'card_usable'
             when valid_until < judged_for then 'validity_over'
@@ -244,7 +311,7 @@ with_reason as (
             when is_damaged then 'damaged_text'
             when has_no_kana then 'kana_missing'
             when not fits_text then 'unprintable_text'
-            when employer_hold_code is not null and coalesce(decision <> 'release', true) then employer_hold_code
+            when employer_hold_code is not null and not is_released then employer_hold_code
         end as reason_code
     from gathered
 ),
@@ -258,6 +325,7 @@ with_outcome as (
                 reason_code in (
                     'row_missing',
                     'address_protected',
+                    'between_routes',
                     'household_without_insured',
                     'card_record_rejected',
                     'address_overseas',
@@ -284,7 +352,7 @@ ranked as (
             order by
                 outcome = 'issue' desc,
                 kind = 'lost_or_damaged' desc,
-                kind = 'rolling' asc,
+                kind in ('rolling', 'decided') asc,
                 needed_on asc,
                 request_id asc
         ) > 1 as is_second_wish

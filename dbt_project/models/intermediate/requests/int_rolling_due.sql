@@ -4,13 +4,14 @@ with issues_judged as (
 
 final as (
     select
+        route,
         member_key,
         household_key,
         need,
         outcome,
         reason_code
     from issues_judged
-    where route = 'rolling'
+    where route in ('rolling', 'decided')
 )
 
 select * from final

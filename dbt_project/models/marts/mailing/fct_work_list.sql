@@ -49,7 +49,7 @@ held as (
         {{ symbol_text(employer_of_member('member_key')) }} as symbol,
         {{ number_text('household_key') }} as number,
         {{ suffix_text('member_key') }} as suffix,
-        'rolling' as stage,
+        route as stage,
         reason_code,
         null::varchar as certificate_id,
         null::varchar as request_id

@@ -80,14 +80,28 @@ ends_of_grace as (
         date_trunc('month', {{ grace_ends_on('certificate_expires_on') }})::date as month_on,
         0 as expiring_count,
         member_count as grace_ending_count,
-        rolling_count
+        0 as rolling_count
     from expiring
+),
+
+-- The first run after the second month following the month of expiry: the month in which grace ends, before its end.
+served_by_rolling as (
+    select
+        expiring.prefecture,
+        date_trunc('month', {{ rolling_waits_until('expiring.certificate_expires_on') }} + 1)::date as month_on,
+        0 as expiring_count,
+        0 as grace_ending_count,
+        expiring.rolling_count
+    from expiring
+    cross join campaign
 ),
 
 both_events as (
     select * from expirations
     union all
     select * from ends_of_grace
+    union all
+    select * from served_by_rolling
 ),
 
 -- Every branch has its row in every month, so that a zero is seen: to the last month of any event, at least a year on.

@@ -28,14 +28,15 @@ GIVEN_BACK = "certificates_given_back.csv"
 MEMBER_KEY = FILES["members"][:4]
 HELD_CASES = ("address_protected", "between_routes", "address_overseas", "address_missing")
 # From the last delivery to the last run that takes requests in.
-_DAYS_BEFORE_LAST_RUN = 6
-_DELIVERED = "{day} + (5 - isodow({day}))::integer"  # files come on Fridays; everything happens on weekdays
+_DAYS_BEFORE_LAST_RUN = 1
+# Files come on Tuesdays, the evening before the weekly run; everything else happens on weekdays.
+_DELIVERED = "{day} + ((9 - isodow({day})) % 7)::integer"
 
 
 def write_feeds(con: duckdb.DuckDBPyConnection, campaign: Campaign, calendar: Calendar, seed: int, out: Path) -> None:
     """Write every feed file of the season below `<out>/feeds/`, and who gives a certificate back."""
     draws = Draws(seed)
-    runs = campaign.monthly(campaign.parameters.requests_day_of_month)
+    runs = campaign.request_runs
     last = min(calendar.last, max(runs) - timedelta(days=_DAYS_BEFORE_LAST_RUN))
     _people(con, calendar, draws)
     _requests(con, calendar, draws, last)
@@ -72,6 +73,9 @@ def _people(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws) ->
                 and {draws.u("person", "asks: new_enrollee")} < {rate.late_enrollee_asks!r}
                 or {draws.u("person", "asks: care_needed")} < {rate.care_needed_old!r}
                 or {draws.u("person", "asks: lost_or_damaged")} < {rate.lost_or_damaged!r}
+                or {draws.u("person", "asks: card_lost_or_renewing")} < {rate.card_lost_or_renewing!r}
+                or {draws.u("person", "asks: card_returned")} < {rate.card_returned!r}
+                or member_case = 'new_enrollee' and {draws.u("person", "is issued")} < {rate.decided_to_issue!r}
             )
         ) as people
         join prefectures on prefectures.prefecture = people.prefecture
@@ -85,7 +89,7 @@ def _day(draws: Draws, start: str, purpose: str, days: int) -> str:
 
 
 def _requests(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws, last: date) -> None:
-    """Feed issue_requests: new enrollees, people in need of care, lost or damaged certificates; some ask twice."""
+    """Feed issue_requests: new enrollees, care needed, lost certificates, cards lost or given back; some ask twice."""
     as_of, season = f"date '{calendar.as_of}'", max(1, (last - calendar.as_of).days)
     rate, old = rates.FEEDS, f"birth_date < date '{calendar.as_of}' - 25568"  # seventy years
     asked = {
@@ -105,6 +109,14 @@ def _requests(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws, 
         "lost_or_damaged": (
             f"case when member_case = 'target' then {rate.lost_or_damaged!r} else 0 end",
             _day(draws, as_of, "lost on", season),
+        ),
+        "card_lost_or_renewing": (
+            f"case when member_case = 'card_usable' then {rate.card_lost_or_renewing!r} else 0 end",
+            _day(draws, as_of, "card lost on", season),
+        ),
+        "card_returned": (
+            f"case when member_case = 'card_usable' then {rate.card_returned!r} else 0 end",
+            _day(draws, as_of, "card returned on", season),
         ),
     }
     kinds = " union all ".join(
@@ -193,6 +205,13 @@ def _decisions(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws,
             from held
             where member_case = 'address_protected'
                 and {draws.u("person", "protection is released")} < {rate.protection_released!r}
+            -- A new enrollee who asks for nothing: somebody at the branch decides to issue.
+            union all
+            select held.*, {decided_on} as decided_on, 'issue' as decision, {by}'A' as decided_by
+            from (select {", ".join(MEMBER_KEY)}, prefecture, person, hid, member_case, card_state from asking) as held
+            anti join issue_requests on held.person = issue_requests.person
+            where member_case = 'new_enrollee' and card_state <> 'usable'
+                and {draws.u("person", "is issued")} < {rate.decided_to_issue!r}
             -- A request that waits because the employer has closed: the branch lets it go home.
             union all
             select

@@ -111,9 +111,12 @@ class Feeds:
     late_enrollee_asks: float = 0.6  # of those enrolled in the season without a usable card
     new_enrollee_asks: float = 0.25  # of those enrolled before: most asked before the season
     enrollee_with_card_asks: float = 0.01  # refused
-    care_needed: float = 0.0004
-    care_needed_old: float = 0.01  # of those above seventy
+    care_needed: float = 0.0008
+    care_needed_old: float = 0.02  # of those above seventy
     lost_or_damaged: float = 0.004  # of targets
+    card_lost_or_renewing: float = 0.004  # of those who can use the card
+    card_returned: float = 0.002  # of the same
+    decided_to_issue: float = 0.1  # of new enrollees without a usable card who ask for nothing
     asks_twice: float = 0.04  # of requests, three weeks later
     released: float = 0.8  # of between_routes and card_record_rejected
     excluded: float = 0.4  # of address_overseas
