@@ -192,14 +192,14 @@
     \x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}
 {%- endmacro %}
 
-{#- Whether a country is given and is not Japan: jp, "JP " and JPN are Japan (rules: line 9). Blank is not given. -#}
+{#- Whether a country is given and is not Japan: jp, "JP " and JPN are Japan (rules: what becomes of each row, line 9). Blank is not given. -#}
 {% macro is_abroad(country) -%}
     coalesce(
         upper(trim(translate({{ country }}, '　', ' '))) not in ('JP', 'JPN') and not {{ is_blank(country) }}, false
     )
 {%- endmacro %}
 
-{#- Whether an address cannot be written to (rules: line 10); takes the relation that holds its columns. -#}
+{#- Whether an address cannot be written to (rules: what becomes of each row, line 10); takes the relation that holds its columns. -#}
 {% macro is_address_missing(relation) -%}
     (
         {{ is_blank(relation ~ '.country') }}

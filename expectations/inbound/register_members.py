@@ -150,7 +150,7 @@ SUITE = Suite(
             "insured_share",
             "members",
             "被保険者本人の割合が通常の範囲にある",
-            "rules: terms, insured",
+            "rules: what becomes of each row, insured",
             "suffix = 0",
             least="min_insured_share",
             most="max_insured_share",

@@ -1,6 +1,6 @@
 """A person's decision made a fact: what may be decided of whom, by whom, and when two people are needed.
 
-Rules: what becomes of each row (a hold that a person releases; address_protected takes two people and a recorded
+Rules: what becomes of each row, a hold that a person releases (address_protected takes two people and a recorded
 delivery place); the stop rule (resume). No decision carries an address: an address that is right is one that the core
 system delivers, since the re-check before posting compares with the register and would pull anything else.
 """

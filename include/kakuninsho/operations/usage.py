@@ -52,7 +52,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A month beside an earlier one (rules: usage rate by prefecture)."""
+    """A month beside an earlier one (rules: usage rate)."""
 
     earlier: Month | None
     later: Month

@@ -45,7 +45,7 @@ shares as (
     where counted.accepted_count >= campaign.target_share_from_members
 ),
 
--- A person has looked at exactly this drop and this share (rules: expected_target_share).
+-- A person has looked at exactly this drop and this share (rules: expected share of targets).
 accepted as (
     select distinct
         {{ prefecture_of('member_key', of='member') }} as prefecture,

@@ -44,7 +44,7 @@ incidents_closed as (
     select * from {{ ref('int_incidents_closed') }}
 ),
 
--- What two people have closed since it was posted is no alert any more (rules: decision incident_closed).
+-- What two people have closed since it was posted is no alert any more (rules: to the letter box).
 settled as (
     select pieces.envelope_id
     from pieces
