@@ -101,7 +101,7 @@ def deadline_sentence(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class CardMonth:
-    """A month of one branch: electronic certificates that expire, and those whose grace ends (rules: My Number card validity)."""
+    """A month of one branch: certificates that expire, and those whose grace ends (rules: My Number card validity)."""
 
     month: str
     branch: str

@@ -1,4 +1,4 @@
-"""The printer's character set: CP932 in the IBM byte form, and the printed width of text (rules: text that can be printed).
+"""The printer's characters: CP932 in the IBM byte form, and printed width (rules: text that can be printed).
 
 Python writes the characters that CP932 holds twice in the NEC rows (髙 = EE E0); the printer's fonts and Windows use
 the IBM rows (髙 = FB FC). The encoder here gives the IBM form and refuses whatever does not come back unchanged.

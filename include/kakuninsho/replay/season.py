@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -118,10 +120,23 @@ def _play(season: Any, console: Console, until: date | None) -> None:
 
 @contextmanager
 def _ending_on_request(season: Any) -> Iterator[None]:
-    """While the season is played, SIGTERM ends it between two runs instead of within one."""
+    """While the season is played, SIGTERM ends it between two runs instead of within one.
+
+    Written for Airflow 3.3, whose task runner takes SIGTERM for itself in each task and never gives it back: in a
+    replay, which runs tasks in its own process, that is not let happen.
+    """
     before = signal.signal(signal.SIGTERM, lambda *_: season.stop())
+    real = signal.signal
+
+    def kept(number: int, handler: Any) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__")
+        if number == signal.SIGTERM and caller == "airflow.sdk.execution_time.task_runner":
+            return signal.getsignal(number)
+        return real(number, handler)
+
     try:
-        yield
+        with patch("signal.signal", kept):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
