@@ -39,11 +39,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("has_card", "number_filed", "registered", "certificate_expires_on", "registration_cancelled_on"),
     ),
 }
-KEYS = {"members": 4, "addresses": 3, "employers": 2, "my_number_cards": 4}
-NULLABLE = {"name_kana", "lost_on", "building", "closed_on", "certificate_expires_on", "registration_cancelled_on"}
+# A table that a drop need not have; what another system issued. Its key ends with the issue date.
+ISSUED = "issued_certificates"
+ISSUED_COLUMNS = (*MEMBER_KEY, "issued_on", "valid_until", "ended_on")
+KEYS = {"members": 4, "addresses": 3, "employers": 2, "my_number_cards": 4, ISSUED: 5}
+NULLABLE = {"name_kana", "lost_on", "building", "closed_on", "certificate_expires_on", "registration_cancelled_on"} | {
+    "ended_on"
+}
 DATES = {"birth_date", "qualified_on", "decided_on", "lost_on", "updated_on", "closed_on"} | {
     "certificate_expires_on",
     "registration_cancelled_on",
+    "issued_on",
+    "valid_until",
+    "ended_on",
 }
 BOOLEANS = {"protected", "has_card", "number_filed", "registered"}
 CODES = {
@@ -96,8 +104,12 @@ def read_drop(folder: Path) -> Drop:
     accepted: dict[str, dict[Key, Row]] = {}
     rejects: list[Reject] = []
     counts = {}
-    for table in COLUMNS:
-        rows = read_rows(folder, table)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    delivered = {entry["name"].partition(".")[0] for entry in manifest["files"]}
+    for table in (*COLUMNS, ISSUED):
+        if table == ISSUED and table not in delivered:
+            continue
+        rows = read_rows(folder, table) if table in delivered else []
         counts[table] = len(rows)
         accepted[table], bad = classify(table, rows, as_of)
         rejects += bad
@@ -106,7 +118,7 @@ def read_drop(folder: Path) -> Drop:
 
 def classify(table: str, rows: list[Row], as_of: date) -> tuple[dict[Key, Row], list[Reject]]:
     """Exact duplicates, then conflicting keys, then the columns in their order (contracts: rejects)."""
-    columns, width = COLUMNS[table], KEYS[table]
+    columns, width = COLUMNS.get(table, ISSUED_COLUMNS), KEYS[table]
     rejects: list[Reject] = []
     seen: set[tuple[Any, ...]] = set()
     rest: list[tuple[int, Row, Key | None]] = []
@@ -155,6 +167,8 @@ def _column_failure(table: str, name: str, row: Row, as_of: date) -> str | None:
         if name == "qualified_on" and day < row["birth_date"]:
             return "inconsistent"
         if name == "lost_on" and day < row["qualified_on"]:
+            return "inconsistent"
+        if name in ("valid_until", "ended_on") and day < row["issued_on"]:
             return "inconsistent"
         return None
     if name in BOOLEANS:
@@ -215,16 +229,27 @@ class Register:
 
     rows: dict[str, dict[Key, Row]] = field(default_factory=lambda: {table: {} for table in COLUMNS})
     rejected: dict[str, set[Key]] = field(default_factory=lambda: {table: set() for table in COLUMNS})
+    issued: dict[Key, Row] = field(default_factory=dict)  # by member key and issue date
 
     def lay(self, drop: Drop) -> Register:
         """Lay a drop over; the newest word on a key counts, also when that word is a rejected row."""
         for table, rows in drop.accepted.items():
+            if table == ISSUED:
+                continue
             for key in {r.key for r in drop.rejects if r.file == table and r.key is not None} - set(rows):
                 self.rows[table].pop(key, None)
                 self.rejected[table].add(key)
             self.rows[table].update(rows)
             self.rejected[table] -= set(rows)
         return self
+
+    def has_certificate_elsewhere(self, key: Key, day: date) -> bool:
+        """Whether a certificate that another system issued lives on a day."""
+        return any(
+            row["issued_on"] <= day <= row["valid_until"] and (row["ended_on"] is None or row["ended_on"] > day)
+            for row in self.issued.values()
+            if tuple(row[name] for name in MEMBER_KEY) == key
+        )
 
     def member(self, key: Key) -> Row | None:
         return self.rows["members"].get(key)
@@ -248,6 +273,9 @@ def newest_register(drops: Iterable[Drop], day: date) -> Register:
     for drop in known:
         if drop.as_of >= full:
             register.lay(drop)
+    for drop in known:  # the newest drop that has the table: whole from a full one, by key from a delta
+        if ISSUED in drop.accepted:
+            register.issued = ({} if drop.kind == "full" else register.issued) | drop.accepted[ISSUED]
     return register
 
 
@@ -525,6 +553,8 @@ def disposition(  # noqa: PLR0911 (first match wins)
     need = need_on(register.rows["my_number_cards"].get(key), day)
     if need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace):
         return "excluded", "card_usable"
+    if register.has_certificate_elsewhere(key, day):
+        return "excluded", "already_has_certificate"
     # Lines 9 to 11 are one release each; a hold released before them does not open them.
     hold = delivery_hold(key, register, campaign, after if after in HOLDS[4:] else None)
     return ("held", hold) if hold else ("target", need)

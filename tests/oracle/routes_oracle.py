@@ -274,7 +274,7 @@ class Routes:
         for key, member in newest.rows["members"].items():
             card = newest.rows["my_number_cards"].get(key)
             need = need_on(card, posting)
-            if key in served or need is None:
+            if key in served or need is None or newest.has_certificate_elsewhere(key, posting):
                 continue
             if need == "certificate_in_grace":
                 assert card is not None
@@ -374,6 +374,7 @@ class Routes:
         usable = need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace)
         has_rejected_card = card is None and key in newest.rejected["my_number_cards"]
         is_fixed = any(not one.can_be_pulled for one in live)
+        elsewhere = newest.has_certificate_elsewhere(key, posting)
         known = [row for row in self.decisions if row["member"] == key and row["received_on"] <= plan["received_on"]]
         known.sort(key=lambda row: (row["decided_on"], row["received_on"], row["row_number"]))
         since = needed_on if request_id else campaign.snapshot_as_of
@@ -402,11 +403,13 @@ class Routes:
             reason = "household_without_insured"
         elif kind == "new_enrollee" and member["decided_on"] < campaign.new_enrollee_from:
             reason = "not_a_new_enrollee"
-        elif kind != "lost_or_damaged" and is_fixed:
+        elif kind != "lost_or_damaged" and (is_fixed or elsewhere):
             reason = "already_has_certificate"
         elif has_rejected_card and not is_released:
             reason = "card_record_rejected"
-        elif usable and (kind in ("new_enrollee", "decided") or (kind == "lost_or_damaged" and not live)):
+        elif usable and (
+            kind in ("new_enrollee", "decided") or (kind == "lost_or_damaged" and not live and not elsewhere)
+        ):
             reason = "card_usable"
         elif valid_until(posting, member, insured, key[3] != "00") < posting:
             reason = "validity_over"

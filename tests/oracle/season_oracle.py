@@ -170,6 +170,12 @@ class SeasonOracle:
             for one in certificates
             if one.reason == "superseded_by_request" or (one.is_live and (one.has_left or one.route != "home"))
         }
+        served |= {
+            key
+            for envelope in envelopes
+            for key in envelope.members
+            if newest.has_certificate_elsewhere(key, posting_date)
+        }
         released = self.routes.late_releases(plan_id, posting_date, newest)
         pulled, anew = recheck(
             envelopes, posting_date, self.planned_from, newest, self.campaign, served=served, released=released

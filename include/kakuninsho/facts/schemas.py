@@ -55,9 +55,17 @@ REGISTER: dict[str, Columns] = {
         "certificate_expires_on": "DATE",
         "registration_cancelled_on": "DATE",
     },
+    # Certificates that another system issued; without a row where the drop leaves the table out.
+    "issued_certificates": {
+        "as_of": "DATE",
+        "member_key": "BIGINT",
+        "issued_on": "DATE",
+        "valid_until": "DATE",
+        "ended_on": "DATE",
+    },
     "rejects": {
         "as_of": "DATE",
-        "file": "VARCHAR",  # members, addresses, employers, my_number_cards
+        "file": "VARCHAR",  # members, addresses, employers, my_number_cards, issued_certificates
         "row_number": "BIGINT",  # 1 = first row after the header
         "column_name": "VARCHAR",
         "reason_code": "VARCHAR",

@@ -187,6 +187,26 @@ CONTRACT = (
         _one("my_number_cards", "certificate_not_beyond_card_life"),
     ),
     Line(
+        "issued_certificates",
+        "a drop may leave the table out, a delta any table; an empty one of a full drop is no error",
+        "read as told by the manifest",
+        f"{DROPS}::test_a_delta_may_leave_tables_out_and_no_drop_needs_issued_certificates",
+        _one("issued_certificates", "row_floor_issued_certificates", "rows_add_up"),
+    ),
+    Line(
+        "issued_certificates",
+        "key member key and issued_on; valid_until and ended_on not before issued_on",
+        "conflicting_duplicate, inconsistent",
+        f"{REJECTS}::test_a_row_of_an_issued_certificate_that_breaks_a_rule_is_rejected",
+        _one(
+            "issued_certificates",
+            "key_unique",
+            "issued_certificates_complete",
+            "days_in_order",
+            "member_known",
+        ),
+    ),
+    Line(
         "all files",
         "no 12-digit My Number anywhere",
         "refused (My Number)",

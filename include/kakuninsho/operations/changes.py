@@ -173,7 +173,7 @@ def _create_register(connection: duckdb.DuckDBPyConnection, store: FactStore, si
         return f"read_parquet({[str(folder / f'{table}.parquet') for folder in folders]}, hive_partitioning = false)"
 
     for table in REGISTER:
-        if table != "rejects":
+        if table not in {"rejects", "issued_certificates"}:
             key = {"members": "member_key", "my_number_cards": "member_key", "employers": "employer_key"}
             query = macro_sql("newest_register", table, key.get(table, "household_key"), source=source)
             connection.execute(f"create temp view {side}_{table} as {query}")

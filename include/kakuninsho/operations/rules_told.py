@@ -27,6 +27,13 @@ DISPOSITION_LINES: Lines = (
     ("household_without_insured", ("世帯に被保険者 (枝番00) の行がないか", "the household has no row with suffix 00")),
     ("card_record_rejected", ("マイナンバーカードの行が却下されたか", "the row of the card was rejected")),
     ("card_usable", ("マイナ保険証を使えるか", "the card can be used as insurance card")),
+    (
+        "already_has_certificate",
+        (
+            "ほかのシステムが交付した有効な資格確認書があるか",
+            "a certificate of another system lives (issued_certificates)",
+        ),
+    ),
     ("address_overseas", ("住所が国外か", "the address is outside Japan")),
     ("address_missing", ("住所または郵便番号が欠けているか", "the address or its postal code is missing")),
     ("damaged_text", ("欠けた文字・化けた文字があるか", "a text lost characters on its way")),

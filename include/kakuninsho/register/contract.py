@@ -14,6 +14,9 @@ names the reject. What the contract leaves open was decided so:
 | relationship | neither insured nor dependent: bad_code; not agreeing with the suffix: inconsistent |
 | name | only Unicode spaces: missing_value; over 200 code points: bad_format |
 | kana | over 200 code points: bad_format; null or blank is held (rules: what becomes of each row, line 10b) |
+| issued_certificates | a table that a drop may leave out; in a full drop it may be empty: then no certificate lives |
+| a delta | may leave out any table: nothing of it has changed |
+| valid_until, ended_on before issued_on | inconsistent, column valid_until or ended_on |
 | dates | not exactly YYYY-MM-DD, not in the calendar, year 0 or above 9999: bad_date |
 | birth_date | after as_of, or on or before 1900-01-01: bad_date |
 | qualified_on before birth_date | inconsistent, column qualified_on |
@@ -262,7 +265,26 @@ TABLES: dict[str, Table] = {
         row_key=MEMBER_KEY_SQL,
         outputs={"member_key": _MEMBER},
     ),
+    "issued_certificates": Table(
+        name="issued_certificates",
+        columns=(
+            *KEY_COLUMNS,
+            Column("issued_on", "date"),
+            Column("valid_until", "date", checks=(Check("inconsistent", "valid_until_value < issued_on_value"),)),
+            Column(
+                "ended_on",
+                "date",
+                required=False,
+                checks=(Check("inconsistent", "ended_on_value < issued_on_value"),),
+            ),
+        ),
+        key=(*MEMBER_KEY, "issued_on"),
+        row_key=MEMBER_KEY_SQL,
+        outputs={"member_key": _MEMBER},
+    ),
 }
+# Tables that a drop need not have: without one it says nothing of it and is complete. With one it may be empty.
+OPTIONAL_TABLES = frozenset({"issued_certificates"})
 
 # --- My Number ----------------------------------------------------------------------------------------------
 

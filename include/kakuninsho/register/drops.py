@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kakuninsho.facts.store import sha256_of
-from kakuninsho.register.contract import CONTRACT, DROP_KINDS, TABLES
+from kakuninsho.register.contract import CONTRACT, DROP_KINDS, OPTIONAL_TABLES, TABLES
 from kakuninsho.register.errors import Reason, RegisterDropError
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Manifest:
 
     as_of: date
     kind: str  # full, delta
-    files: dict[str, PromisedFile]  # by table, in the contract's order
+    files: dict[str, PromisedFile]  # by table, in the contract's order; what need not be there may be absent
 
     @property
     def content_sha256(self) -> str:
@@ -127,7 +127,7 @@ def _day_of(path: Path) -> date:
 
 
 def read_manifest(drop: Drop) -> Manifest:
-    """Read and check a drop's manifest: contract, day, kind, and one file for each of the four tables.
+    """Read and check a drop's manifest: contract, day, kind, and one file for each table that must be there.
 
     Raises:
         RegisterDropError: the manifest is not there or does not hold what the contract asks.
@@ -162,11 +162,13 @@ def read_manifest(drop: Drop) -> Manifest:
         )
     if raw.get("kind") not in DROP_KINDS:
         raise _bad_manifest(label, f"kind is not one of {', '.join(DROP_KINDS)}")
-    return Manifest(drop.as_of, raw["kind"], _promised_files(raw.get("files"), label))
+    return Manifest(drop.as_of, raw["kind"], _promised_files(raw.get("files"), raw["kind"], label))
 
 
-def _promised_files(raw: Any, label: str) -> dict[str, PromisedFile]:
-    entries = raw if isinstance(raw, list) else []
+def _promised_files(raw: Any, kind: str, label: str) -> dict[str, PromisedFile]:
+    if not isinstance(raw, list):
+        raise _bad_manifest(label, "files is not a list")
+    entries = raw
     found: dict[str, PromisedFile] = {}
     for entry in entries:
         file = _promised_file(entry)
@@ -177,15 +179,16 @@ def _promised_files(raw: Any, label: str) -> dict[str, PromisedFile]:
         if file.table in found:
             raise _bad_manifest(label, f"files has {file.table} twice")
         found[file.table] = file
-    missing = [table for table in TABLES if table not in found]
+    # A delta leaves out what has not changed, a full drop only what no drop need have.
+    missing = [table for table in TABLES if kind == "full" and table not in found and table not in OPTIONAL_TABLES]
     if missing:
         raise RegisterDropError(
             Reason.MISSING_FILE,
             file=label,
-            rule=f"the manifest has no file for {', '.join(missing)}; a drop has all four, empty where need be",
+            rule=f"the manifest has no file for {', '.join(missing)}; a full drop has each of them",
             action=SEND_AGAIN,
         )
-    return {table: found[table] for table in TABLES}
+    return {table: found[table] for table in TABLES if table in found}
 
 
 def _promised_file(entry: Any) -> PromisedFile | None:

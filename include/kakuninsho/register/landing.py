@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from kakuninsho.campaign import Campaign
 from kakuninsho.facts.schemas import REGISTER
-from kakuninsho.facts.store import Fact, FactConflictError, FactStore, link_or_copy
+from kakuninsho.facts.store import Fact, FactConflictError, FactStore, link_or_copy, write_empty
 from kakuninsho.register.checking import BrokenRule, FileSorter, output_columns
-from kakuninsho.register.contract import MY_NUMBER_MACROS, TABLES
+from kakuninsho.register.contract import MY_NUMBER_MACROS, OPTIONAL_TABLES, TABLES
 from kakuninsho.register.drops import Drop, Manifest, PromisedFile, read_manifest, verify_files
 from kakuninsho.register.errors import Reason, RegisterConflictError, RegisterDropError
 from kakuninsho.register.reading import SEND_AGAIN, open_csv, open_parquet, quoted
@@ -53,7 +53,7 @@ class StagedDrop(BaseModel):
     kind: str
     path: Path
     content_sha256: str
-    files: dict[str, StagedFile]  # by table
+    files: dict[str, StagedFile]  # by table; without those that the drop leaves out
 
     @classmethod
     def read(cls, drop: Drop, work: Path) -> StagedDrop:
@@ -131,6 +131,9 @@ def stage_drop(
                     )
                     for file in manifest.files.values()
                 }
+                # What the drop leaves out has no row; that it was left out is told by its counts.
+                for table in TABLES.keys() - manifest.files.keys():
+                    write_empty(work / f"{table}.parquet", REGISTER[table])
             finally:
                 if rejects_to is not None:
                     _write_rejects(connection, drop, rejects_to)
@@ -195,7 +198,7 @@ def _stage_file(
             rule=f"the manifest promises {file.rows} rows and the file holds {source.rows}",
             action=SEND_AGAIN,
         )
-    if manifest.kind == "full" and source.rows == 0:
+    if manifest.kind == "full" and source.rows == 0 and file.table not in OPTIONAL_TABLES:
         raise RegisterDropError(
             Reason.EMPTY_FILE,
             file=label,

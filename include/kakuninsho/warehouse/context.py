@@ -147,4 +147,6 @@ def _link_registers(store: FactStore, folder: Path, snapshot: date, as_of: date)
     for link, target in targets.items():
         link.mkdir(parents=True)
         for table in REGISTER:
-            (link / f"{table}.parquet").symlink_to(target / f"{table}.parquet")
+            # A drop that landed before a table was known has no file of it.
+            file = target / f"{table}.parquet"
+            (link / file.name).symlink_to(file if file.exists() else empty / file.name)

@@ -37,9 +37,15 @@ select date '2025-04-30', member_key, true, true, member_key % 3 <> 0,
     if(member_key % 3 <> 0, date '2027-06-01', null), null
 from members;
 
+insert into issued_certificates
+select date '2025-04-30', member_key, date '2025-01-10', date '2029-11-30', null
+from members;
+
 insert into rejects by name
 select date '2025-04-30' as as_of, file, 7 as row_number, 'birth_date' as column_name, 'bad_date' as reason_code
-from (values ('members'), ('addresses'), ('employers'), ('my_number_cards')) as files (file);
+from (values
+    ('members'), ('addresses'), ('employers'), ('my_number_cards'), ('issued_certificates')
+) as files (file);
 """
 
 MY_NUMBER = "123456789018"  # made up; its check digit is right
@@ -222,6 +228,35 @@ CASES: dict[str, Case] = {
             ),
             "usable_share": Break(
                 "update my_number_cards set has_card = false, registered = false, certificate_expires_on = null"
+            ),
+        },
+    ),
+    "inbound/register_issued_certificates": Case(
+        REGISTER,
+        REGISTER_BASE,
+        {**_DROP, "declared_rows": 321, "previous_rows": 320},
+        {
+            **{
+                rule: item
+                for rule, item in _register("issued_certificates", "member_key", 320).items()
+                if rule != "not_fewer_than_before"
+            },
+            "row_floor_issued_certificates": Break(
+                "delete from issued_certificates; delete from rejects where file = 'issued_certificates'",
+                {"declared_rows": None, "previous_rows": None},
+            ),
+            "prefecture_known": Break(
+                "update issued_certificates set member_key ="
+                " 48::hugeint * 110000000000000000 + member_key % 110000000000000000"
+                f" where member_key = {_FIRST};"
+                " insert into members (member_key) select max(member_key) from issued_certificates"
+            ),
+            "issued_certificates_complete": Break(
+                f"update issued_certificates set valid_until = null where member_key = {_FIRST}"
+            ),
+            "member_known": Break(f"delete from members where member_key = {_FIRST}"),
+            "days_in_order": Break(
+                f"update issued_certificates set ended_on = date '2025-01-09' where member_key = {_FIRST}"
             ),
         },
     ),

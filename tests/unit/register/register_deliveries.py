@@ -87,6 +87,19 @@ def card(number: int = 1, suffix: str = "00", /, **changes: str | None) -> Row:
     return {**row, **changes}
 
 
+def issued(number: int = 1, suffix: str = "00", /, **changes: str | None) -> Row:
+    row: Row = {
+        "insurer_number": FUKUI,
+        "symbol": "1234567",
+        "number": str(number),
+        "suffix": suffix,
+        "issued_on": "2025-01-10",
+        "valid_until": "2029-11-30",
+        "ended_on": None,
+    }
+    return {**row, **changes}
+
+
 def clean(count: int = 3) -> Rows:
     """`count` households of one, one employer."""
     numbers = range(1, count + 1)
@@ -147,7 +160,13 @@ def deliver(
     """Write a drop and its manifest; returns its folder."""
     folder = register / f"as_of={as_of.isoformat()}"
     folder.mkdir(parents=True, exist_ok=True)
-    empty = {"members": member(), "addresses": address(), "employers": employer(), "my_number_cards": card()}
+    empty = {
+        "members": member(),
+        "addresses": address(),
+        "employers": employer(),
+        "my_number_cards": card(),
+        "issued_certificates": issued(),
+    }
     for table, lines in (rows or clean()).items():
         if form == "csv":
             (folder / f"{table}.csv").write_bytes(csv_bytes(lines, list(empty[table])))

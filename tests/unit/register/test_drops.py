@@ -7,10 +7,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from register_deliveries import AS_OF, deliver, write_manifest
+from register_deliveries import AS_OF, clean, deliver, issued, write_manifest
 
+from kakuninsho.campaign import load_campaign
+from kakuninsho.facts.store import FactStore
 from kakuninsho.register.drops import drop_at, incomplete_drops, list_drops, read_manifest
 from kakuninsho.register.errors import Reason, RegisterDropError
+from kakuninsho.register.landing import land_register, stage_drop
 
 
 def test_drops_are_listed_oldest_first_up_to_the_day(tmp_path: Path) -> None:
@@ -40,6 +43,30 @@ def test_a_folder_that_names_no_day_is_passed_over_and_told(
     (tmp_path / name).mkdir()
     assert list_drops(tmp_path, AS_OF) == []
     assert f"{name} beside the drops is no drop" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_delta_may_leave_tables_out_and_no_drop_needs_issued_certificates(tmp_path: Path, form: str) -> None:
+    full = stage_drop(drop_at(deliver(tmp_path, form=form)), load_campaign(), tmp_path / "full")
+    assert set(full.files) == {"members", "addresses", "employers", "my_number_cards"}
+    day = date(2025, 5, 30)
+    folder = deliver(tmp_path, {"issued_certificates": [issued()]}, as_of=day, form=form, kind="delta")
+    delta = stage_drop(drop_at(folder), load_campaign(), tmp_path / "delta")
+    assert delta.rows == {"issued_certificates": 1}
+    store = FactStore(tmp_path / "data")
+    store.initialise()
+    fact = land_register(store, delta, day)
+    assert fact.meta["totals"]["manifest_rows"] == {"issued_certificates": 1}
+    assert {table: fact.meta["rows"][table] for table in ("members", "issued_certificates")} == {
+        "members": 0,
+        "issued_certificates": 1,
+    }
+
+
+def test_an_empty_table_of_issued_certificates_says_that_none_lives(tmp_path: Path) -> None:
+    folder = deliver(tmp_path, {**clean(), "issued_certificates": []})
+    staged = stage_drop(drop_at(folder), load_campaign(), tmp_path / "work")
+    assert staged.rows["issued_certificates"] == 0
 
 
 def test_a_missing_register_folder_is_an_error(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_columns_may_come_in_any_order_and_with_more(tmp_path: Path, store: Fact
         "addresses": 3,
         "employers": 1,
         "my_number_cards": 3,
+        "issued_certificates": 0,
         "rejects": 0,
     }
 
@@ -174,8 +175,8 @@ def test_staging_again_replaces_what_an_earlier_attempt_left(tmp_path: Path) -> 
     (work / "members.parquet").write_bytes(b"half a file")
     stage_drop(drop_at(deliver(tmp_path / "register")), load_campaign(), work)
     assert sorted(path.name for path in work.iterdir()) == [
-        "addresses.parquet", "employers.parquet", "members.parquet", "my_number_cards.parquet",
-        "rejects.parquet", "staged.json",
+        "addresses.parquet", "employers.parquet", "issued_certificates.parquet", "members.parquet",
+        "my_number_cards.parquet", "rejects.parquet", "staged.json",
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from register_deliveries import AS_OF, Row, address, card, clean, deliver, employer, member
+from register_deliveries import AS_OF, Row, address, card, clean, deliver, employer, issued, member
 
 from kakuninsho.campaign import Campaign, load_campaign
 from kakuninsho.register.contract import BLANK_CHARACTERS, MY_NUMBER_MACROS, holds_my_number
@@ -131,6 +131,33 @@ CARD_RULES = [
     ("certificate_expires_on", "2027-02-29", "bad_date"),
     ("registration_cancelled_on", "令和7年4月1日", "bad_date"),
 ]  # fmt: skip
+
+
+ISSUED_RULES = [
+    ("suffix", "A0", "bad_format"),
+    ("issued_on", None, "missing_value"),
+    ("valid_until", None, "missing_value"),
+    ("valid_until", "2025-02-30", "bad_date"),
+    ("valid_until", "2025-01-09", "inconsistent"),
+    ("ended_on", "soon", "bad_date"),
+    ("ended_on", "2025-01-09", "inconsistent"),
+]
+
+
+def test_a_row_of_an_issued_certificate_that_breaks_a_rule_is_rejected(tmp_path: Path) -> None:
+    rows = [issued(n, **{column: value}) for n, (column, value, _) in enumerate(ISSUED_RULES, 1)]
+    twice = [issued(91), issued(91), issued(92), issued(92, valid_until="2030-11-30")]
+    accepted = [issued(93), issued(93, issued_on="2025-02-03"), issued(94, ended_on="2025-01-10")]
+    staged = stage(tmp_path, "issued_certificates", [*rows, *twice, *accepted], lenient())
+    expected = [(n, column, code) for n, (column, _, code) in enumerate(ISSUED_RULES, 1)]
+    first = len(rows)
+    expected += [
+        (first + 2, None, "duplicate_row"),
+        (first + 3, None, "conflicting_duplicate"),
+        (first + 4, None, "conflicting_duplicate"),
+    ]
+    assert rejects(staged) == expected
+    assert staged.files["issued_certificates"].accepted == len(accepted) + 1
 
 
 def test_a_card_row_that_breaks_a_rule_is_rejected(tmp_path: Path) -> None:

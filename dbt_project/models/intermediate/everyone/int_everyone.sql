@@ -23,6 +23,10 @@ certificates as not materialized (
     select * from {{ ref('int_certificates') }}
 ),
 
+certificates_elsewhere as (
+    select * from {{ ref('int_certificates_elsewhere') }}
+),
+
 lots as (
     select * from {{ ref('int_lots') }}
 ),
@@ -237,6 +241,14 @@ live_certificates as (
     group by certificates.member_key
 ),
 
+-- What another system issued is in hand as much as what we did.
+served_elsewhere as (
+    select distinct certificates_elsewhere.member_key
+    from certificates_elsewhere
+    cross join campaign
+    where {{ lives_on('campaign.as_of', 'certificates_elsewhere') }}
+),
+
 ended_certificates as (
     select
         member_key,
@@ -296,6 +308,7 @@ gathered as (
         live_certificates.newest.status as live_status,
         live_certificates.newest.reason_code as live_reason_code,
         live_certificates.newest.lot_status,
+        served_elsewhere.member_key is not null as is_served_elsewhere,
         ended_certificates.is_given_back,
         ended_certificates.reason_code as ended_reason_code,
         -- A lot takes nobody whose row is missing or rejected, and nobody protected whom two people have not released.
@@ -323,6 +336,7 @@ gathered as (
         on {{ household_of_member('people.member_key') }} = households_protected.household_key
     left join cards_that_work on people.member_key = cards_that_work.member_key
     left join live_certificates on people.member_key = live_certificates.member_key
+    left join served_elsewhere on people.member_key = served_elsewhere.member_key
     left join ended_certificates on people.member_key = ended_certificates.member_key
     left join asked on people.member_key = asked.member_key
     left join due on people.member_key = due.member_key
@@ -337,7 +351,7 @@ in_lines as (
         *,
         case
             when has_working_card and not is_protected then 'able'
-            when live_status in ('posted', 'delivered', 'at_employer') then 'in_hand'
+            when live_status in ('posted', 'delivered', 'at_employer') or is_served_elsewhere then 'in_hand'
             when live_status in ('planned', 'handed_off') or is_pending or is_requested or is_due then 'on_the_way'
             else 'without'
         end as line,
@@ -358,7 +372,11 @@ final as (
         in_lines.line,
         case in_lines.line
             when 'able' then in_lines.card_code
-            when 'in_hand' then in_lines.live_status
+            when 'in_hand'
+                then case
+                    when in_lines.live_status in ('posted', 'delivered', 'at_employer') then in_lines.live_status
+                    else 'issued_elsewhere'
+                end
             when 'on_the_way' then in_lines.way_code
             else case
                 when in_lines.live_status in ('returned', 'at_branch_desk') then in_lines.live_status

@@ -103,7 +103,7 @@ with_effective_line as (
             else open_line
         end as effective_line,
         -- Whom the rules exclude stays excluded for the rule's own reason.
-        is_excluded_by_person and coalesce(final_line not in (1, 2, 3, 8), true) as is_taken_out
+        is_excluded_by_person and coalesce(final_line not in (1, 2, 3, 8, 8.5), true) as is_taken_out
     from with_line
 ),
 

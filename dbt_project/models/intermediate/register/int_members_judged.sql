@@ -7,6 +7,7 @@
     (6, 'has_no_insured'),
     (7, 'has_rejected_card'),
     (8, 'is_card_usable'),
+    (8.5, 'has_certificate_elsewhere'),
 ] -%}
 
 with members as (
@@ -19,6 +20,10 @@ card_rows as (
 
 rejects as (
     select * from {{ ref('stg_register__rejects') }}
+),
+
+issued_certificates as (
+    select * from {{ ref('stg_register__issued_certificates') }}
 ),
 
 decisions as (
@@ -119,14 +124,23 @@ card_rejects as (
     where file = 'my_number_cards' and row_key is not null
 ),
 
+certificates_elsewhere as (
+    select distinct issued_certificates.member_key
+    from issued_certificates
+    cross join campaign
+    where {{ lives_on('campaign.snapshot_as_of', 'issued_certificates') }}
+),
+
 with_card as (
     select
         with_insured.*,
+        certificates_elsewhere.member_key is not null as has_certificate_elsewhere,
         case when cards.member_key is null then 'no_card' else cards.need end as need,
         card_rejects.member_key is not null and cards.member_key is null as has_rejected_card
     from with_insured
     left join cards on with_insured.member_key = cards.member_key
     left join card_rejects on with_insured.member_key = card_rejects.member_key
+    left join certificates_elsewhere on with_insured.member_key = certificates_elsewhere.member_key
 ),
 
 with_usability as (
@@ -149,7 +163,7 @@ final as (
     select
         judged.member_key,
         judged.household_key,
-        judged.matched_line::tinyint as matched_line,
+        judged.matched_line::decimal(3, 1) as matched_line,
         -- A released hold runs through the lines after it again (rules: what becomes of each row).
         case
             when
@@ -157,7 +171,7 @@ final as (
                 or (judged.matched_line in (5, 6, 7) and decisions.is_released)
                 then {{ first_line(lines, after='judged.matched_line') }}
             else judged.matched_line
-        end::tinyint as line_after_release,
+        end::decimal(3, 1) as line_after_release,
         coalesce(decisions.is_released, false) as is_released,
         coalesce(decisions.is_excluded, false) as is_excluded_by_person,
         judged.need,

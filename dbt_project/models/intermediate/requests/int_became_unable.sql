@@ -19,6 +19,10 @@ certificates as (
     select * from {{ ref('int_certificates') }}
 ),
 
+certificates_elsewhere as (
+    select * from {{ ref('int_certificates_elsewhere') }}
+),
+
 run_context as (
     select
         *,
@@ -31,11 +35,17 @@ campaign as (
     select * from {{ ref('stg_campaign') }}
 ),
 
--- Who has a certificate needs none; who gave one back without asking for another does not get it again by itself.
+-- Who has a certificate, ours or another system's, needs none;
+-- who gave one back without asking for another does not get it again by itself.
 served as (
     select distinct member_key
     from certificates
     where is_live or reason_code in ('returned_by_member', 'return_expected')
+    union
+    select certificates_elsewhere.member_key
+    from certificates_elsewhere
+    cross join run_context
+    where {{ lives_on('run_context.judged_for', 'certificates_elsewhere') }}
 ),
 
 -- A card row that is gone is no card; that it was rejected is judged later, with everything else of the person. In

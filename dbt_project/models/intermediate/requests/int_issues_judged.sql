@@ -23,6 +23,10 @@ certificates as not materialized (
     select * from {{ ref('int_certificates') }}
 ),
 
+certificates_elsewhere as (
+    select * from {{ ref('int_certificates_elsewhere') }}
+),
+
 decisions as (
     select * from {{ ref('stg_feeds__decisions') }}
 ),
@@ -181,6 +185,14 @@ live_certificates as (
     group by certificates.member_key
 ),
 
+served_elsewhere as (
+    select distinct certificates_elsewhere.member_key
+    from certificates_elsewhere
+    cross join run_context
+    semi join candidates on certificates_elsewhere.member_key = candidates.member_key
+    where {{ lives_on('run_context.judged_for', 'certificates_elsewhere') }}
+),
+
 rejected_cards as (
     select distinct row_key as member_key
     from rejects
@@ -230,6 +242,7 @@ gathered as (
         or (card_need_code = 'certificate_in_grace' and not campaign.mail_in_grace) as is_card_usable,
         live_certificates.certificate_id as live_certificate_id,
         coalesce(live_certificates.can_be_pulled, false) as can_be_pulled,
+        served_elsewhere.member_key is not null as is_served_elsewhere,
         coalesce(decided_by_person.is_excluded, false) as is_excluded,
         coalesce(decided_by_person.is_released, false) as is_released,
         {{ card_need('campaign.snapshot_as_of', cards='cards_at_snapshot') }} as snapshot_need,
@@ -278,6 +291,7 @@ gathered as (
     left join rejected_rows on candidates.member_key = rejected_rows.member_key
     left join employers on {{ employer_of_household('candidates.household_key') }} = employers.employer_key
     left join live_certificates on candidates.member_key = live_certificates.member_key
+    left join served_elsewhere on candidates.member_key = served_elsewhere.member_key
     left join decided_by_person
         on
             candidates.member_key = decided_by_person.member_key
@@ -298,13 +312,20 @@ with_reason as (
             when is_between_routes then 'between_routes'
             when has_no_insured then 'household_without_insured'
             when kind = 'new_enrollee' and not is_new_enrollee then 'not_a_new_enrollee'
-            when kind <> 'lost_or_damaged' and live_certificate_id is not null and not can_be_pulled
+            when
+                kind <> 'lost_or_damaged'
+                and (is_served_elsewhere or (live_certificate_id is not null and not can_be_pulled))
                 then 'already_has_certificate'
             -- Without a card row, a rejected one must not be read as no card, on whatever route.
             when has_rejected_card and not is_released then 'card_record_rejected'
             when kind in ('new_enrollee', 'decided') and is_card_usable then 'card_usable'
             -- Nothing to replace: then it is a request like any other.
-            when kind = 'lost_or_damaged' and live_certificate_id is null and is_card_usable then 'card_usable'
+            when
+                kind = 'lost_or_damaged'
+                and live_certificate_id is null
+                and not is_served_elsewhere
+                and is_card_usable
+                then 'card_usable'
             when valid_until < judged_for then 'validity_over'
             when is_overseas then 'address_overseas'
             when is_address_missing then 'address_missing'

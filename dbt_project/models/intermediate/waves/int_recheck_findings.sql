@@ -2,6 +2,10 @@ with release_lots as (
     select * from {{ ref('int_release_lots') }}
 ),
 
+certificates_elsewhere as (
+    select * from {{ ref('int_certificates_elsewhere') }}
+),
+
 -- Scanned wherever it is used: a copy of all rows in memory would cost more.
 certificates as not materialized (
     select * from {{ ref('int_certificates') }}
@@ -99,7 +103,7 @@ cards as (
     semi join planned on newest_cards.member_key = planned.member_key
 ),
 
--- Another certificate of the same person: one that has left, or one asked for by another route.
+-- Another certificate of the same person: one that has left, one asked for by another route, or another system's.
 other_certificates as (
     select distinct planned.certificate_id
     from planned
@@ -110,6 +114,11 @@ other_certificates as (
     where
         certificates.is_live
         and (certificates.has_left or (planned.route = 'home' and certificates.route <> 'home'))
+    union
+    select planned.certificate_id
+    from planned
+    inner join certificates_elsewhere on planned.member_key = certificates_elsewhere.member_key
+    where {{ lives_on('planned.posting_date', 'certificates_elsewhere') }}
 ),
 
 -- A household one of whose pulled pieces left all the same waits for a person.

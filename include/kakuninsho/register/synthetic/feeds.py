@@ -207,10 +207,13 @@ def _decisions(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws,
                 and {draws.u("person", "protection is released")} < {rate.protection_released!r}
             -- A new enrollee who asks for nothing: somebody at the branch decides to issue.
             union all
-            select held.*, {decided_on} as decided_on, 'issue' as decision, {by}'A' as decided_by
-            from (select {", ".join(MEMBER_KEY)}, prefecture, person, hid, member_case, card_state from asking) as held
-            anti join issue_requests on held.person = issue_requests.person
+            select
+                {", ".join(MEMBER_KEY)}, prefecture, person, hid, member_case, {decided_on} as decided_on,
+                'issue' as decision, {by}'A' as decided_by
+            from asking
             where member_case = 'new_enrollee' and card_state <> 'usable'
+                and {draws.u("person", render.ISSUED_ELSEWHERE)} >= {rate.issued_elsewhere!r}
+                and person not in (select issue_requests.person from issue_requests)
                 and {draws.u("person", "is issued")} < {rate.decided_to_issue!r}
             -- A request that waits because the employer has closed: the branch lets it go home.
             union all

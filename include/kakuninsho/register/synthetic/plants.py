@@ -48,6 +48,7 @@ FILES = {
         "certificate_expires_on",
         "registration_cancelled_on",
     ],
+    "issued_certificates": ["insurer_number", "symbol", "number", "suffix", "issued_on", "valid_until", "ended_on"],
 }
 # Large, small and single-day branches; the prefecture is the index + 1 of load_branches.
 _PREFECTURES = (18, 13, 27, 23, 1, 40, 47, 14)
@@ -89,7 +90,7 @@ class Person:
 
 def person(reason: str = "no_card", *, card: Mapping[str, Any] | None = None, **changes: Any) -> Person:
     """A person who ends with this reason; the disposition follows from the name of the reason alone."""
-    excluded = ("membership_lost", "reached_75", "new_enrollee", "card_usable")
+    excluded = ("membership_lost", "reached_75", "new_enrollee", "card_usable", "already_has_certificate")
     held = [
         "address_protected",
         "between_routes",
@@ -393,6 +394,31 @@ def _cards(c: Catalogue) -> None:
     c.household("no_card_row", person(), tier=1)
 
 
+def _issued_elsewhere(c: Catalogue) -> None:
+    """Line 8a: certificates that another system issued, with the edges of their life."""
+    day, last = c.day, c.on(4, 11, 30)
+
+    def issued(kind: str, reason: str, *, tier: int = 2, since: date | None = None, **changes: Any) -> None:
+        key = c.household(f"issued_{kind}", person(reason), tier=tier)
+        if key:
+            values = {**key, "suffix": "00", "issued_on": day(-60), "valid_until": last, "ended_on": None, **changes}
+            c.rows.append(Planted("issued_certificates", f"issued_{kind}", values, since or c.as_of))
+
+    issued("elsewhere", "already_has_certificate", tier=1)
+    issued("on_as_of_for_a_day", "already_has_certificate", issued_on=day(0), valid_until=day(0))
+    issued("day_after_as_of", "no_card", issued_on=day(1), tier=1)
+    issued("over_before_as_of", "no_card", valid_until=day(-1))
+    issued("ended_on_as_of", "no_card", ended_on=day(0), tier=1)
+    issued("ends_day_after_as_of", "already_has_certificate", ended_on=day(1))
+    # Told by a later drop: the bulk certificate is pulled.
+    told = min(later for later in c.campaign.register_drops if later > c.as_of)
+    issued("since_a_later_drop", "no_card", since=told, issued_on=told, tier=1)
+    key = c.household("issued_row_rejected", person())
+    if key:
+        values = {**key, "suffix": "00", "issued_on": day(-60), "valid_until": last, "ended_on": day(-61)}
+        c.reject("issued_certificates", "issued_row_rejected", values, "ended_on", "inconsistent")
+
+
 def _addresses(c: Catalogue) -> None:
     """Lines 9 and 10."""
     usable = c.usable()
@@ -681,6 +707,7 @@ _CATALOGUE = (
     _enrolment,
     _protection_and_missing_insured,
     _cards,
+    _issued_elsewhere,
     _addresses,
     _texts,
     _packing,

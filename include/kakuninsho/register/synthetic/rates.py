@@ -109,6 +109,7 @@ class Feeds:
     """What comes beside the register. Shares are of the people concerned, over the whole season."""
 
     late_enrollee_asks: float = 0.6  # of those enrolled in the season without a usable card
+    issued_elsewhere: float = 0.6  # of those enrolled before the season: served before it
     new_enrollee_asks: float = 0.25  # of those enrolled before: most asked before the season
     enrollee_with_card_asks: float = 0.01  # refused
     care_needed: float = 0.0008

@@ -11,7 +11,7 @@ from datetime import date
 
 from kakuninsho.register.synthetic.draws import Draws
 from kakuninsho.register.synthetic.names import BUILDINGS, EMPLOYER_TRADES, FOREIGN_PLACES, SURNAMES
-from kakuninsho.register.synthetic.rates import RESIDES_ELSEWHERE
+from kakuninsho.register.synthetic.rates import FEEDS, RESIDES_ELSEWHERE
 from kakuninsho.register.synthetic.world import VOLUNTARY_SYMBOL
 
 # Symbol: one or two digits of the district, then three kana as two digits each (46 kana). Unique inside a branch.
@@ -22,6 +22,7 @@ _SYMBOL = (
     " || lpad((1 + e % 46)::varchar, 2, '0')"
 )
 SYMBOL = f"case when e < 0 then '{VOLUNTARY_SYMBOL}' else {_SYMBOL} end"
+ISSUED_ELSEWHERE = "was issued a certificate by another system"  # a draw of a person; feeds reads it too
 _FULL_WIDTH = "translate({}, '0123456789-', '０１２３４５６７８９{}')"
 
 
@@ -228,9 +229,36 @@ def employers(draws: Draws, as_of: date, since: date | None) -> str:
     """
 
 
+def issued_certificates(draws: Draws, as_of: date, since: date | None) -> str:
+    """Certificates that another system issued: most new enrollees without a usable card asked before the season."""
+    person = "(hid * 16 + suffix)"
+    issued_on = f"(decided_on + 10 + {draws.pick(person, 'issued elsewhere on', 20)})::date"
+    after = f"and issued_on > date '{since}'" if since else ""
+    return f"""
+        select
+            insurer_number,
+            {SYMBOL} as symbol,
+            (i + 1)::varchar as number,
+            lpad(suffix::varchar, 2, '0') as suffix,
+            issued_on,
+            make_date(year(issued_on) + 4, 11, 30) as valid_until,
+            null::date as ended_on
+        from (
+            select *, {issued_on} as issued_on
+            from members
+            where member_case = 'new_enrollee' and card_state <> 'usable'
+                and {draws.u(person, ISSUED_ELSEWHERE)} < {FEEDS.issued_elsewhere!r}
+                and appears_on <= date '{as_of}' and (vanishes_on is null or vanishes_on > date '{as_of}')
+        ) as people
+        join prefectures on prefectures.prefecture = people.prefecture
+        where issued_on <= date '{as_of}' {after}
+    """
+
+
 QUERIES: dict[str, Callable[[Draws, date, date | None], str]] = {
     "members": members,
     "addresses": addresses,
     "employers": employers,
     "my_number_cards": my_number_cards,
+    "issued_certificates": issued_certificates,
 }
