@@ -98,6 +98,7 @@ def published(settings: Settings) -> Settings:
             from (values {rows(WAITING)}) as lines (insurer_number, symbol, number, suffix, stage, reason_code);
             create table marts.fct_member_dispositions as select * from (values {rows(DISPOSED)})
             as lines (insurer_number, symbol, number, suffix, effective_disposition, effective_reason_code);
+            create table marts.fct_late_dispositions as from marts.fct_member_dispositions limit 0;
             create table marts.fct_alerts as
             select 'stop_rate_exceeded' as alert_code, '01180017' as subject"""
         )

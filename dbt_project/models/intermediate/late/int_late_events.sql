@@ -137,7 +137,7 @@ with_days as (
         own.accepted_on as member_accepted_on,
         insured.accepted_on as insured_accepted_on,
         cards_accepted.accepted_on as card_accepted_on,
-        addresses_accepted.accepted_on as address_accepted_on,
+        addresses_accepted.accepted_on as household_accepted_on,
         case people.cause
             when 'row_rejected' then own.accepted_on
             when 'household_without_insured' then insured.accepted_on
@@ -183,9 +183,9 @@ judged_days as (
         released_on,
         insured_accepted_on,
         card_accepted_on,
-        address_accepted_on,
+        household_accepted_on,
         unnest(list_distinct([
-            member_accepted_on, insured_accepted_on, card_accepted_on, address_accepted_on
+            member_accepted_on, insured_accepted_on, card_accepted_on, household_accepted_on
         ])) as judged_on
     from released
 ),
@@ -198,7 +198,7 @@ of_rejected_rows as (
         judged_on,
         insured_accepted_on,
         card_accepted_on,
-        address_accepted_on
+        household_accepted_on
     from judged_days
     where judged_on >= released_on
 ),
@@ -238,7 +238,7 @@ of_missing_rows as (
         landed_members.as_of as judged_on,
         null::date as insured_accepted_on,
         null::date as card_accepted_on,
-        null::date as address_accepted_on
+        null::date as household_accepted_on
     from pulled_and_insured
     inner join landed_members
         on

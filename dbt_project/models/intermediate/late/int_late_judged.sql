@@ -233,7 +233,7 @@ beside_drop as (
         events.judged_on,
         events.insured_accepted_on,
         events.card_accepted_on,
-        events.address_accepted_on,
+        events.household_accepted_on,
         own_rows.member_key is not null
         and coalesce(rejections.member_rejected_on <= own_rows.as_of, true) as has_row,
         own_rows.birth_date,
@@ -363,7 +363,7 @@ counted as (
         not coalesce(
             (line = 6 and insured_accepted_on > judged_on)
             or (line = 7 and card_accepted_on > judged_on)
-            or (line = 10 and address_accepted_on > judged_on),
+            or (line = 10 and household_accepted_on > judged_on),
             false
         )
     qualify row_number() over (partition by member_key, cause order by judged_on) = 1
