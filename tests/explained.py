@@ -17,6 +17,8 @@ KEY = "concat_ws('-', insurer_number, symbol, number, suffix)"
 OUTCOMES = {
     "disposition": f"""select {KEY}, concat_ws(' ', 'disposition', disposition, reason_code, effective_disposition,
         effective_reason_code) from marts.fct_member_dispositions""",
+    "late": f"""select {KEY}, concat_ws(' ', 'late', disposition, reason_code, effective_reason_code)
+        from marts.fct_late_dispositions""",
     "certificate": f"""select {KEY}, concat_ws(' ', 'certificate', route, status, reason_code)
         from marts.fct_certificates""",
     "work list": f"select {KEY}, concat_ws(' ', 'work list', stage, reason_code) from marts.fct_work_list",

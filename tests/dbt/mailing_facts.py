@@ -119,6 +119,7 @@ class MailingFacts:
         *,
         employers: Sequence[Row] = (),
         cards: Sequence[Row] = (),
+        rejects: Sequence[Row] = (),
         kind: str = "full",
     ) -> None:
         """Land a drop. The first one also gives the values that plans print."""
@@ -127,7 +128,7 @@ class MailingFacts:
             "addresses": addresses,
             "employers": employers,
             "my_number_cards": cards,
-            "rejects": (),
+            "rejects": rejects,
         }
         if not self.people:
             self.people = {row["member_key"]: row for row in members}
@@ -137,7 +138,11 @@ class MailingFacts:
                 _write(draft.table(table), REGISTER[table], [{"as_of": as_of} | row for row in rows])
             draft.totals.update(
                 kind=kind,
-                manifest_rows={table: len(rows) for table, rows in tables.items() if table != "rejects"},
+                manifest_rows={
+                    table: len(rows) + sum(row["file"] == table for row in rejects)
+                    for table, rows in tables.items()
+                    if table != "rejects"
+                },
             )
 
     def plan(

@@ -13,7 +13,7 @@ from kakuninsho.operations.deciding import DecisionError, check_decision, read_w
 from kakuninsho.operations.members import CaseBook, MemberKey
 
 BETWEEN, NO_ADDRESS, PROTECTED, STILL, TAKEN_OUT, PLANNED = (household(number) for number in range(1, 7))
-MARTS = ["+path:models/marts/mailing", "+fct_member_dispositions", "+fct_alerts"]
+MARTS = ["+path:models/marts/mailing", "+fct_member_dispositions", "+fct_late_dispositions", "+fct_alerts"]
 POSTED, RELEASED, DECIDED = date(2025, 10, 10), date(2025, 10, 9), date(2025, 8, 5)
 
 

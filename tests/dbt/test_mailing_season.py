@@ -195,7 +195,8 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
     )
     facts.report(date(2025, 11, 10), bundle, dict.fromkeys([bundle.envelopes[0].number, *bundle.samples], "posted"))
     season.bundle = bundle
-    facts.build(CLOSED, select=["+path:models/marts/mailing", "+path:models/marts/ledger", "+fct_member_dispositions"])
+    dispositions = ["+fct_member_dispositions", "+fct_late_dispositions"]
+    facts.build(CLOSED, select=["+path:models/marts/mailing", "+path:models/marts/ledger", *dispositions])
     mine = ["marts/mailing", "marts/ledger", "intermediate/pieces"]
     facts.build(CLOSED, command="test", select=["path:tests/mailing", *(f"path:models/{path}" for path in mine)])
     return season

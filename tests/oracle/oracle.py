@@ -530,14 +530,21 @@ def delivery_hold(key: Key, register: Register, campaign: Campaign, after: str |
 
 
 def disposition(  # noqa: PLR0911 (first match wins)
-    key: Key, register: Register, campaign: Campaign, after: str | None = None
+    key: Key,
+    register: Register,
+    campaign: Campaign,
+    after: str | None = None,
+    *,
+    left_on: date | None = None,
+    card: Row | None = None,
 ) -> tuple[str, str]:
     """Disposition and reason of an accepted row, first match wins; of a target the need.
 
-    `after` is a hold that a person released: the row runs through the remaining lines.
+    `after` is a hold that a person released: the row runs through the remaining lines. A later drop that judges has
+    `left_on`, its own day for lines 1 and 2, and `card`, the first accepted row of the card.
     """
     member, day = register.member(key), campaign.snapshot_as_of
-    left = left_by(key, register, day)
+    left = left_by(key, register, left_on or day)
     if left:
         return "excluded", left
     if member["decided_on"] >= campaign.new_enrollee_from:
@@ -548,9 +555,11 @@ def disposition(  # noqa: PLR0911 (first match wins)
         return "held", "between_routes"
     if register.insured(key) is None and _is_open("household_without_insured", after):
         return "held", "household_without_insured"
-    if key in register.rejected["my_number_cards"] and _is_open("card_record_rejected", after):
+    if left_on is None:
+        card = register.rows["my_number_cards"].get(key)
+    if card is None and key in register.rejected["my_number_cards"] and _is_open("card_record_rejected", after):
         return "held", "card_record_rejected"
-    need = need_on(register.rows["my_number_cards"].get(key), day)
+    need = need_on(card, day)
     if need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace):
         return "excluded", "card_usable"
     if register.has_certificate_elsewhere(key, day):
@@ -563,6 +572,88 @@ def disposition(  # noqa: PLR0911 (first match wins)
 def dispositions(register: Register, campaign: Campaign) -> dict[Key, tuple[str, str]]:
     """Every accepted member row."""
     return {key: disposition(key, register, campaign) for key in register.rows["members"]}
+
+
+@dataclass(frozen=True)
+class LateOutcome:
+    """What a later drop made of somebody whom a rejected row of the snapshot concerned."""
+
+    outcome: str
+    reason: str
+    judged_on: date
+
+
+# The file and key whose rejected row holds a person by this reason.
+CAUSES = {
+    "household_without_insured": ("members", lambda key: (*key[:3], "00")),
+    "card_record_rejected": ("my_number_cards", lambda key: key),
+    "address_missing": ("addresses", lambda key: key[:3]),
+}
+
+
+class LateJudge:
+    """Rejected at the snapshot is not lost: the first later drop with the accepted row judges, drop after drop."""
+
+    def __init__(self, drops: list[Drop], campaign: Campaign) -> None:
+        self.campaign, self.drops = campaign, sorted(drops, key=lambda drop: drop.as_of)
+        self.snapshot = next(drop for drop in self.drops if drop.as_of == campaign.snapshot_as_of)
+        self.planned = newest_register(self.drops, campaign.snapshot_as_of)
+        self._registers: dict[date, Register] = {}
+
+    def register(self, day: date) -> Register:
+        """The newest register of a drop's day."""
+        if day not in self._registers:
+            self._registers[day] = newest_register(self.drops, day)
+        return self._registers[day]
+
+    def later(self, day: date, after: date | None = None) -> list[Drop]:
+        """Drops after the snapshot, or another day, up to a day."""
+        return [drop for drop in self.drops if (after or self.snapshot.as_of) < drop.as_of <= day]
+
+    def judge(self, key: Key, day: date, after: str | None = None) -> tuple[str, str]:
+        """Disposition and reason by the drop of a day."""
+        cards = [
+            drop.accepted["my_number_cards"][key]
+            for drop in self.drops
+            if drop.as_of <= day and key in drop.accepted["my_number_cards"]
+        ]
+        card = cards[0] if cards else None
+        return disposition(key, self.register(day), self.campaign, after, left_on=day, card=card)
+
+    def _waits_for(self, key: Key, reason: str) -> tuple[str, Key] | None:
+        """The rejected row of the snapshot that a hold comes from."""
+        if reason not in CAUSES:
+            return None
+        file, of = CAUSES[reason]
+        return (file, of(key)) if of(key) in self.planned.rejected[file] else None
+
+    def outcomes(
+        self, day: date, decided: dict[Key, tuple[str, str]], first_decisions: dict[Key, date]
+    ) -> dict[Key, LateOutcome]:
+        """Everyone whom a drop up to a day has judged; `decided` are the snapshot's dispositions."""
+        people: dict[Key, tuple[str, Key] | None] = {key: ("members", key) for key in self.planned.rejected["members"]}
+        for key, (outcome, reason) in decided.items():
+            if outcome == "held":
+                people[key] = self._waits_for(key, reason)
+        found: dict[Key, LateOutcome] = {}
+        for key, cause in people.items():
+            waits = cause
+            for drop in self.later(day):
+                if waits is None:
+                    break
+                file, row_key = waits
+                has_come = any(row_key in other.accepted[file] for other in self.later(drop.as_of))
+                if not has_come:
+                    continue
+                decided_first = first_decisions.get(key, date.max) <= drop.as_of
+                if key not in found and key in decided and decided_first:
+                    break
+                outcome, reason = self.judge(key, drop.as_of)
+                found[key] = LateOutcome(outcome, reason, drop.as_of)
+                waits = self._waits_for(key, reason) if outcome == "held" else None
+                if waits is not None and any(waits[1] in other.accepted[waits[0]] for other in self.later(drop.as_of)):
+                    waits = None
+        return found
 
 
 # --- first plan ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from oracle import (
     Campaign,
     Envelope,
     Key,
+    LateJudge,
+    LateOutcome,
     Register,
     Row,
     delivery_hold,
@@ -472,8 +474,7 @@ class Routes:
         """People whom a decision let in after the first plan and who go out on this posting date."""
         moment, campaign, season = self.moment_of(plan_id), self.campaign, self.season
         known = [row for row in self.decisions if self._has_come(row, moment)]
-        if not known:
-            return []
+        judged = self.late_outcomes(self.plans[plan_id]["register_as_of"], known)
         households = {row["member"][:3] for row in known if row["decision"] in ("release", "correct_address")}
         certificates = self.state(moment, newest)
         live = {one.member for one in certificates if one.is_live}
@@ -484,24 +485,31 @@ class Routes:
             if row["outcome"] == "held" and self._is_known(row, moment):
                 held_on[unpack(row["member_key"])] = self.plans[row["plan_id"]]["received_on"]
         found = []
-        for key, (outcome, reason) in season.dispositions.items():
-            if key[:3] not in households or key in live:
+        back = self._rows_back(plan_id, moment, known, live)
+        people = {key: decided for key, decided in season.dispositions.items() if key[:3] in households or key in back}
+        people |= {key: (one.outcome, one.reason) for key, one in judged.items()}
+        for key, (outcome, reason) in people.items():
+            if key in live:
                 continue
             dates = campaign.posting_dates[key[0]]
             if posting not in dates and posting <= dates[-1]:
                 continue
             own = [row for row in known if row["member"] == key]
             said_on = max(
-                row["received_on"]
-                for row in known
-                if row["member"][:3] == key[:3] and row["decision"] in ("release", "correct_address")
+                (
+                    row["received_on"]
+                    for row in known
+                    if row["member"][:3] == key[:3] and row["decision"] in ("release", "correct_address")
+                ),
+                default=date.min,
             )
             if key in had_one:
-                if not (key in held_on and said_on > held_on[key]):
+                if key not in back and not (key in held_on and said_on > held_on[key]):
                     continue
-            elif outcome == "target" and said_on < first_plan_on:
+            elif outcome == "target" and key not in judged and said_on < first_plan_on:
                 continue
-            if outcome != "target" and not self._is_let_in(key, outcome, reason, own):
+            is_let_in = outcome == "target" or self._is_let_in(key, outcome, reason, own, judged.get(key))
+            if not is_let_in or self._is_held_by_person(own):
                 continue
             if _last_word(own) == "exclude":
                 continue
@@ -514,7 +522,57 @@ class Routes:
                 found.append(key)
         return found
 
-    def _is_let_in(self, key: Key, outcome: str, reason: str, own: list[Row]) -> bool:
+    @cached_property
+    def late_judge(self) -> LateJudge:
+        return LateJudge(self.season.drops, self.campaign)
+
+    def late_outcomes(self, day: date, decisions: list[Row]) -> dict[Key, LateOutcome]:
+        """Whom a drop up to a day has judged, rejected or held for a rejected row at the snapshot."""
+        first: dict[Key, date] = {}
+        for row in decisions:
+            if row["decision"] in ("release", "exclude"):
+                first[row["member"]] = min(row["received_on"], first.get(row["member"], date.max))
+        return self.late_judge.outcomes(day, self.season.dispositions, first)
+
+    def _rows_back(self, plan_id: str, moment: Moment, known: list[Row], live: set[Key]) -> set[Key]:
+        """Who was pulled for a missing or rejected row, and is free by the first later drop that has it again."""
+        newest: dict[Key, Row] = {}
+        for row in sorted(self.pulls, key=lambda row: self.plans[row["plan_id"]]["received_on"]):
+            if row["outcome"] == "held" and self._is_known(row, moment):
+                newest[unpack(row["member_key"])] = row
+        events = {row["envelope_id"] for row in self.reports if row["event_type"] == "posted"
+                  and row["received_on"] <= moment[0]}  # fmt: skip
+        incidents = {
+            unpack(row["member_key"])[:3]
+            for row in self.pulls
+            if row["envelope_id"] in events and self._is_known(row, moment)
+        }
+        found = set()
+        for key, row in newest.items():
+            plan = self.plans[row["plan_id"]]
+            has_decided = any(one["member"] == key and one["received_on"] > plan["received_on"] for one in known)
+            if row["outcome_reason_code"] != "row_missing" or has_decided or key in live or key[:3] in incidents:
+                continue
+            for drop in self.late_judge.later(self.plans[plan_id]["register_as_of"], plan["register_as_of"]):
+                register = self.late_judge.register(drop.as_of)
+                if register.member(key) is None or register.insured(key) is None:
+                    continue
+                if not (
+                    left_by(key, register, drop.as_of)
+                    or is_protected(key, register)
+                    or delivery_hold(key, register, self.campaign)
+                ):
+                    found.add(key)
+                break
+        return found
+
+    @staticmethod
+    def _is_held_by_person(own: list[Row]) -> bool:
+        said = [row for row in own if row["decision"] in ("hold_piece", "release")]
+        said.sort(key=lambda row: (row["decided_on"], row["received_on"], row["row_number"]))
+        return bool(said) and said[-1]["decision"] == "hold_piece"
+
+    def _is_let_in(self, key: Key, outcome: str, reason: str, own: list[Row], late: LateOutcome | None) -> bool:
         """Whether a released hold leads through the remaining lines of what becomes of a row."""
         if outcome != "held" or _last_word(own) != "release":
             return False
@@ -522,6 +580,8 @@ class Routes:
             people = {row["decided_by"] for row in own if row["decision"] == "release"}
             if len(people) < 2 or not any(row["decision"] == "correct_address" for row in own):
                 return False
+        if late is not None:
+            return self.late_judge.judge(key, late.judged_on, after=reason)[0] == "target"
         return disposition(key, self.season.planned_from, self.campaign, after=reason)[0] == "target"
 
 

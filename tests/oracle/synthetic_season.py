@@ -29,6 +29,7 @@ from kakuninsho.register.synthetic import generate
 MARTS = (
     "fct_register_rejects",
     "fct_member_dispositions",
+    "fct_late_dispositions",
     "fct_envelopes",
     "fct_certificates",
     "fct_employer_lists",

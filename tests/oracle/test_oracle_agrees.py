@@ -46,6 +46,15 @@ def test_every_disposition_and_reason(season: SeasonOracle) -> None:
     assert len(theirs) > 0
 
 
+def test_everyone_whom_a_later_drop_judged(season: SeasonOracle) -> None:
+    columns = f"{MEMBER}, disposition, reason_code, judged_on"
+    theirs = {row[:4]: row[4:] for row in season.marts(f"select {columns} from marts.fct_late_dispositions")}
+    judged = season.routes.late_outcomes(season.drops[-1].as_of, season.routes.decisions)
+    ours = {key: (one.outcome, one.reason, one.judged_on) for key, one in judged.items()}
+    assert disagreements(theirs, ours) == []
+    assert {outcome for outcome, _, _ in ours.values()} >= {"target", "excluded"}
+
+
 def test_every_envelope_of_the_first_plan(season: SeasonOracle) -> None:
     ours = {(env.household, env.position, env.posting_date): (env.count, env.members) for env in season.first_plan}
     assert disagreements(season.envelopes_of(season.plan_ids("home")[-1]), ours) == []

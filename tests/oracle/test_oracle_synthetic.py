@@ -17,6 +17,7 @@ from test_oracle_agrees import (  # noqa: F401 (the same comparisons, of these s
     test_every_request_and_rolling_certificate_of_every_run,
     test_every_supplementary_envelope,
     test_everyone_on_the_employer_lists,
+    test_everyone_whom_a_later_drop_judged,
     test_need_issue_date_and_validity_of_every_certificate,
     test_published_envelopes_of_the_first_plan,
     test_published_reasons_of_pulled_certificates,

@@ -347,6 +347,11 @@ def _standing(settings: Settings, member: MemberKey) -> dict[str, str]:
         disposition = connection.execute(
             "select effective_disposition, effective_reason_code from marts.fct_member_dispositions " + where, values
         ).fetchone()
+        # A later drop that judged has the last word on a row that was rejected at the snapshot.
+        late = connection.execute(
+            "select effective_disposition, effective_reason_code from marts.fct_late_dispositions " + where, values
+        ).fetchone()
+    disposition = late or disposition
     standing = {str(stage): str(reason) for stage, reason in waiting}
     if disposition is not None and disposition[0] != "held":
         standing[str(disposition[0])] = str(disposition[1])

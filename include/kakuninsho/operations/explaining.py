@@ -41,7 +41,7 @@ class ExplainError(TwoLanguageError):
 class Judgement:
     """One table of the rules as it was gone through for this person."""
 
-    table: str  # rejects, disposition, after_decision, recheck, follow_up, request
+    table: str  # rejects, disposition, late, after_decision, recheck, follow_up, request
     title: str
     on: date | None
     source: str
@@ -132,6 +132,7 @@ def _read_marts(settings: Settings, key: MemberKey) -> dict[str, list[Row]]:
 
         found = {
             "disposition": rows(f"select * from marts.fct_member_dispositions {of_member}", values),
+            "late": rows(f"select * from marts.fct_late_dispositions {of_member}", values),
             "certificates": rows(
                 f"select * from marts.fct_certificates {of_member} order by issued_on, certificate_id", values
             ),
@@ -342,10 +343,14 @@ def _judgements(
     found = [_rejected(row) for row in facts["rejects"]]
     if disposition is not None:
         found.append(_disposed(disposition, "", snapshot, f"register/as_of={snapshot}"))
-        before = (disposition["disposition"], disposition["reason_code"])
-        if (disposition["effective_disposition"], disposition["effective_reason_code"]) != before:
+    for row in marts["late"]:
+        found.append(_disposed(row, "", row["judged_on"], f"register/as_of={row['judged_on']}", table="late"))
+    # What a later drop judged is what decisions are about, once there is such a drop.
+    for row in marts["late"] or marts["disposition"]:
+        before = (row["disposition"], row["reason_code"])
+        if (row["effective_disposition"], row["effective_reason_code"]) != before:
             last = decisions[-1] if decisions else {"decided_on": None, "source_file": ""}
-            found.append(_after_decision(disposition, last))
+            found.append(_after_decision(row, last))
     for row in facts["pulls"]:
         outcome = t(*told.REASONS.get(row["outcome_reason_code"] or "", ("", "")))
         words = {
@@ -404,10 +409,9 @@ def _rejected(row: Row) -> Judgement:
     return Judgement("rejects", t(*told.TABLES["rejects"]), row["as_of"], source, [line], what, outcome)
 
 
-def _disposed(row: Row, prefix: str, on: date | None, source: str) -> Judgement:
+def _disposed(row: Row, prefix: str, on: date | None, source: str, table: str = "disposition") -> Judgement:
     outcome = t(*told.DISPOSITIONS[row[f"{prefix}disposition"]])
     reason = row[f"{prefix}reason_code"]
-    table = "after_decision" if prefix else "disposition"
     if row[f"{prefix}disposition"] == "target":
         need = t(*told.NEEDS.get(reason, (reason, reason)))
         return _judgement(table, on, source, told.DISPOSITION_LINES, reason, f"{outcome}: {need}")
@@ -422,7 +426,7 @@ def _after_decision(row: Row, last: Row) -> Judgement:
         line = {"line": "decided_excluded", "question": text, "answer": f"{t('はい', 'yes')} → {outcome}"}
         title = t(*told.TABLES["after_decision"])
         return Judgement("after_decision", title, last["decided_on"], last["source_file"], [line], text, outcome)
-    judged = _disposed(row, "effective_", last["decided_on"], last["source_file"])
+    judged = _disposed(row, "effective_", last["decided_on"], last["source_file"], "after_decision")
     codes = [code for code, _ in told.DISPOSITION_LINES]
     if row["reason_code"] in codes:
         judged.lines = judged.lines[codes.index(row["reason_code"]) + 1 :]
@@ -436,7 +440,8 @@ def _certificate(row: Row, facts: dict[str, list[Row]]) -> Row:
     following = told.NEXT_BY_REASON.get(reason or "") or told.NEXT.get(status)
     pull = next((pull for pull in facts["pulls"] if pull["certificate_id"] == row["certificate_id"]), None)
     if status == "pulled" and pull is not None and reason != "replacement_stopped":
-        following = told.NEXT_AFTER_PULL[pull["outcome"]]
+        is_missing = pull["outcome_reason_code"] == "row_missing"
+        following = told.NEXT_AFTER_PULL["row_missing" if is_missing else pull["outcome"]]
     plan = next((plan["plan_id"] for plan in facts["planned"] if plan["certificate_id"] == row["certificate_id"]), None)
     return {
         **row,
@@ -579,7 +584,7 @@ def _next_steps(
         newest = max(certificates, key=lambda row: (row["status_on"] or date.min, row["certificate_id"]))
         steps.append(f"{newest['certificate_id']}: {newest['next_step']}")
     elif not certificates and not marts["requests"]:
-        steps.append(t(*told.NEXT_OF_DISPOSITION[_standing(disposition, facts)]))
+        steps.append(t(*told.NEXT_OF_DISPOSITION[_standing(disposition, marts, facts)]))
     steps += [
         f"{row['request_id']}: {t(*told.NEXT_OF_REQUEST[row['outcome']])}"
         for row in marts["requests"]
@@ -591,7 +596,10 @@ def _next_steps(
     ]
 
 
-def _standing(disposition: Row | None, facts: dict[str, list[Row]]) -> str:
+def _standing(disposition: Row | None, marts: dict[str, list[Row]], facts: dict[str, list[Row]]) -> str:
+    for row in marts["late"]:
+        standing = str(row["effective_disposition"])
+        return "target_later" if standing == "target" else standing
     if disposition is not None:
         return str(disposition["effective_disposition"])
     return "rejected" if any(row["file"] == "members" for row in facts["rejects"]) else "unknown"

@@ -144,6 +144,7 @@ REQUEST_LINES: Lines = (
 TABLES: dict[str, Text] = {
     "rejects": ("加入者データの受入れ", "Register drop: rejects"),
     "disposition": ("抽出時の判定", "What becomes of each row"),
+    "late": ("正しい行が届いたデータでの判定", "Judged by the first later drop that has the row"),
     "after_decision": ("人の判断のあとの判定", "The same after a person's decision"),
     "recheck": ("差出し前の再確認", "Re-check before posting"),
     "follow_up": ("返戻のあと", "Undelivered mail"),
@@ -328,6 +329,10 @@ NEXT_AFTER_PULL: dict[str, Text] = {
         "引き抜いたあと保留です。支部の判断 (release) が記録されると、次の差出しの追送に入ります。",
         "Pulled and held: a recorded release brings the person into the next supplementary lot.",
     ),
+    "row_missing": (
+        "引き抜いて保留しています。正しい行が後の加入者データで届けば判定し、対象なら支部の次の追送に入ります。",
+        "Pulled and held: once a later drop has the row it judges, and a target joins the next supplementary lot.",
+    ),
     "closed": ("引き抜いて終わりです。新しい資格確認書は作りません。", "Pulled for good: nothing takes its place."),
     "planned_again": (
         "同じ差出日の追送ロットで、新しい番号の資格確認書を作りました。",
@@ -344,9 +349,13 @@ NEXT_OF_DISPOSITION: dict[str, Text] = {
         "A person at the branch decides; a release runs through the remaining rules into the next wave.",
     ),
     "target": ("計画の確定を待っています。", "Waits for its plan to be frozen."),
+    "target_later": (
+        "抽出のあとに届いた正しい行で対象となりました。支部の次のロット (追送) に入ります。",
+        "A target by a row that came after the snapshot: joins the branch's next supplementary lot.",
+    ),
     "rejected": (
-        "基幹システムで行を直します。次の加入者データで正しい行が届けば、申請または随時の交付の対象になります。",
-        "The core system corrects the row; with the next drop another route can serve this person.",
+        "基幹システムで行を直します。正しい行が届いた最初の加入者データで判定し、対象なら支部の次のロットに入ります。",
+        "The core system corrects the row; the first drop with it judges, and a target joins the branch's next lot.",
     ),
     "unknown": (
         "一括交付の対象データにない人です。申請または随時の交付を待ちます。",

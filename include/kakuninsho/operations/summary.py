@@ -19,6 +19,9 @@ REGISTER_COUNTS = """
 WAVES = """
     select wave_key, planned_count, pulled_count, posted_count, returned_count from marts.fct_waves order by wave_key
 """
+LATE_COUNTS = """
+    select disposition, reason_code, count(*) from marts.fct_late_dispositions group by all order by all
+"""
 FOLLOW_UPS = """
     select run_on::varchar, outcome, count(*) from marts.fct_employer_follow_ups group by all order by all
 """
@@ -48,6 +51,7 @@ def summarise(settings: Settings) -> dict[str, Any]:
         summary: dict[str, Any] = {
             "campaign": settings.campaign_name,
             "register": _register(settings, connection),
+            "row_accepted_later": _late(connection),
             "waves": {
                 wave: {"planned": planned, "pulled": pulled, "posted": posted, "returned": returned}
                 for wave, planned, pulled, posted, returned in connection.execute(WAVES).fetchall()
@@ -99,6 +103,14 @@ def _register(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict
         "select count(*) from marts.fct_register_rejects where file = 'members' and is_campaign_drop",
     )
     return {"rows": snapshot.meta["totals"]["manifest_rows"]["members"], "rejected": rejected, **counts}
+
+
+def _late(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """People whom a later drop judged, by disposition and reason (rules: what becomes of each row)."""
+    counts: dict[str, dict[str, int]] = {"excluded": {}, "held": {}, "target": {}}
+    for disposition, reason, count in connection.execute(LATE_COUNTS).fetchall():
+        counts[disposition][reason] = count
+    return counts
 
 
 def _follow_ups(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:

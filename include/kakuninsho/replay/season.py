@@ -226,23 +226,35 @@ def _report(settings: Settings, outside: Path, console: Console, *, complete: bo
 
 
 def _compare_expected(settings: Settings, outside: Path, console: Console) -> bool:
-    """Compare each member's disposition with what the synthetic register planted; True without such a file."""
-    expected = outside / "core" / "synthetic" / "expected_dispositions.parquet"
-    if not expected.exists():
+    """Compare each member's disposition, and those of later drops, with what was planted; True without such files."""
+    folder = outside / "core" / "synthetic"
+    pairs = {
+        mart: folder / f"expected_{name}.parquet"
+        for mart, name in (
+            ("fct_member_dispositions", "dispositions"),
+            ("fct_late_dispositions", "late_dispositions"),
+        )
+    }
+    pairs = {mart: path for mart, path in pairs.items() if path.exists()}
+    if not pairs:
         return True
     from kakuninsho.warehouse import published
 
     with published(settings.data) as connection:
-        row = connection.execute(
-            f"""
-            select count(*) filter (found.disposition is distinct from expected.disposition
-                or found.reason_code is distinct from expected.reason_code), count(*)
-            from read_parquet('{expected}') as expected
-            full join marts.fct_member_dispositions as found
-                using (insurer_number, symbol, number, suffix)
-            """
-        ).fetchone()
-    wrong, people = row or (0, 0)
+        counts = [
+            connection.execute(
+                f"""
+                select count(*) filter (found.disposition is distinct from expected.disposition
+                    or found.reason_code is distinct from expected.reason_code), count(*)
+                from read_parquet('{expected}') as expected
+                full join marts.{mart} as found
+                    using (insurer_number, symbol, number, suffix)
+                """
+            ).fetchone()
+            or (0, 0)
+            for mart, expected in pairs.items()
+        ]
+    wrong, people = (sum(column) for column in zip(*counts, strict=True))
     same, different = t("一致", "the same"), t("不一致", "different")
     mark = f"[green]{same}[/]" if not wrong else f"[bold red]{different}[/]"
     text = t(

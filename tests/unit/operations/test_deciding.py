@@ -102,6 +102,7 @@ def published(settings: Settings) -> Settings:
             from (values {rows(WAITING)}) as lines (insurer_number, symbol, number, suffix, stage, reason_code);
             create table marts.fct_member_dispositions as select * from (values {rows(DISPOSED)})
             as lines (insurer_number, symbol, number, suffix, effective_disposition, effective_reason_code);
+            create table marts.fct_late_dispositions as from marts.fct_member_dispositions limit 0;
             create table marts.fct_alerts as
             select * from (values ('stop_rate_exceeded', '01180017'), ('protected_piece_posted', 'H-1'))
             as lines (alert_code, subject);

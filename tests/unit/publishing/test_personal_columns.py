@@ -24,6 +24,7 @@ TELLS_NOBODY = re.compile(r"^(fits_|is_|has_|hold_|max_)|_is_|^(branch|column|fi
 RELIED_ON = {
     "fct_register_rejects": "file row_number column_name reason_code",
     "fct_member_dispositions": "insurer_number symbol number suffix disposition reason_code wave_key",
+    "fct_late_dispositions": "insurer_number symbol number suffix disposition reason_code wave_key judged_on",
     "fct_certificates": "certificate_id insurer_number symbol number suffix route need issued_on valid_until "
     "envelope_id status status_on",
     "fct_envelopes": "envelope_id insurer_number symbol number position envelopes_in_household certificate_count "

@@ -48,7 +48,7 @@ rolling_due as (
 ),
 
 evaluated as (
-    select * from {{ ref('int_members_evaluated') }}
+    select * from {{ ref('int_members_standing') }}
 ),
 
 decisions as (

@@ -1,5 +1,5 @@
 with members as (
-    select * from {{ ref('int_members_evaluated') }}
+    select * from {{ ref('int_members_standing') }}
     where effective_disposition in ('target', 'held')
 ),
 
@@ -9,6 +9,11 @@ certificates as (
 
 late_releases as (
     select * from {{ ref('int_late_releases') }}
+),
+
+rows_back as (
+    select * from {{ ref('int_late_judged') }}
+    where cause = 'row_missing'
 ),
 
 pulls as (
@@ -76,6 +81,21 @@ pull_outcomes as (
     group by pulls.member_key
 ),
 
+-- The row that was missing came back, and another line holds the person now, or has ended the matter.
+held_again as (
+    select
+        member_key,
+        reason_code
+    from rows_back
+    where disposition = 'held'
+),
+
+ended_since as (
+    select member_key
+    from rows_back
+    where disposition = 'excluded'
+),
+
 -- What keeps a planned piece from being in the mail.
 lot_reasons as (
     select
@@ -114,7 +134,8 @@ of_the_campaign as (
             when by_member.status = 'posted' then coalesce(by_member.reason_code, 'not_assumed_delivered_yet')
             when by_member.status in ('planned', 'handed_off')
                 then coalesce(by_member.reason_code, lot_reasons.reason_code)
-            when by_member.status = 'pulled' then coalesce(pull_outcomes.reason_code, by_member.reason_code)
+            when by_member.status = 'pulled'
+                then coalesce(held_again.reason_code, pull_outcomes.reason_code, by_member.reason_code)
             else coalesce(by_member.reason_code, by_member.status)
         end as reason_code,
         by_member.certificate_id
@@ -122,11 +143,16 @@ of_the_campaign as (
     full outer join by_member on members.member_key = by_member.member_key
     left join late_releases on members.member_key = late_releases.member_key
     left join pull_outcomes on by_member.member_key = pull_outcomes.member_key
+    left join held_again on by_member.member_key = held_again.member_key
+    left join ended_since on by_member.member_key = ended_since.member_key
     left join lot_reasons on by_member.lot_id = lot_reasons.lot_id
     where
         by_member.member_key is null
         or late_releases.member_key is not null
-        or (not by_member.is_served and (by_member.has_live or not by_member.is_terminal))
+        or (
+            not by_member.is_served
+            and (by_member.has_live or (not by_member.is_terminal and ended_since.member_key is null))
+        )
 ),
 
 -- People of the other routes whom the next weekly run will serve, or who are held by it.

@@ -1,5 +1,5 @@
 with members as (
-    select * from {{ ref('int_members_evaluated') }}
+    select * from {{ ref('int_members_standing') }}
 ),
 
 certificates as (
@@ -57,7 +57,10 @@ counted as (
         end as place,
         placed.place is not null as has_certificate,
         -- Who was released too late for any lot so far is still to be served, as in the ledger.
-        members.disposition = 'target' or placed.place is not null or late_releases.member_key is not null
+        members.disposition = 'target'
+        or placed.place is not null
+        or late_releases.member_key is not null
+        or coalesce(members.late_disposition = 'target', false)
             as is_to_be_served,
         count(*) as people_count
     from members

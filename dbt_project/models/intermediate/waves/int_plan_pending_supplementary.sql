@@ -28,6 +28,10 @@ stopped as (
     select * from {{ ref('int_branches_stopped') }}
 ),
 
+people_held as (
+    select * from {{ ref('int_people_held') }}
+),
+
 newest_members as (
     select * from {{ ref('stg_newest_register__members') }}
 ),
@@ -85,6 +89,7 @@ late_on_this_day as (
             and run_context.posting_date = posting_dates.posting_date
     left join stopped on late_releases.prefecture = stopped.prefecture
     left join doubts on late_releases.prefecture = doubts.prefecture
+    anti join people_held on late_releases.member_key = people_held.member_key
     where
         stopped.prefecture is null
         and doubts.prefecture is null
@@ -152,6 +157,7 @@ late_beside_newest as materialized (
         members.lost_on,
         members.protected as is_protected,
         insured.name as insured_name,
+        insured.name_kana as insured_kana,
         insured.birth_date as insured_birth_date,
         insured.enrolment as insured_enrolment,
         insured.qualified_on as insured_qualified_on,
@@ -192,9 +198,15 @@ late_checked as (
         ) }} >= run_context.posting_date
         and not late.is_protected
         and not late.is_insured_protected
-        and late.country = 'JP'
-        and not {{ is_blank('late.address') }}
-        and {{ normalised_postal_code('late.postal_code') }} is not null
+        and not {{ is_abroad('late.country') }}
+        and not {{ is_address_missing('late') }}
+        and not {{ is_damaged_name('late.insured_name') }}
+        and not {{ is_damaged_name('late.name') }}
+        and not {{ is_damaged_name('late.name_kana') }}
+        and not {{ is_damaged('late.address') }}
+        and not {{ is_damaged('late.building') }}
+        and not {{ is_blank('late.name_kana') }}
+        and not {{ is_blank('late.insured_kana') }}
         and {{ all_fit_print([
             ('late.insured_name', 'campaign.max_name_width'),
             ('late.name', 'campaign.max_name_width'),

@@ -27,6 +27,11 @@ members as not materialized (
     select * from {{ ref('int_members_evaluated') }}
 ),
 
+-- Whom a later drop judged, beside what became of the snapshot's rows.
+standing as not materialized (
+    select * from {{ ref('int_members_standing') }}
+),
+
 late_releases as (
     select * from {{ ref('int_late_releases') }}
 ),
@@ -171,38 +176,46 @@ people_frozen as (
 
 people as (
     select
-        coalesce(members.disposition = 'target', false) as is_target,
-        coalesce(members.effective_disposition = 'target', false) as is_wanted,
-        members.member_key is not null as has_row,
+        coalesce(standing.disposition = 'target', false) as is_target,
+        coalesce(standing.late_disposition = 'target', false) as is_target_later,
+        coalesce(standing.effective_disposition = 'target', false) as is_wanted,
+        standing.member_key is not null as has_row,
         people_frozen.member_key is not null as is_frozen,
         coalesce(people_frozen.has_other_route, false) as has_other_route,
-        coalesce(members.effective_disposition = 'target', false)
+        coalesce(standing.effective_disposition = 'target', false)
         and people_frozen.member_key is null
-        and case
-            when first_plan.is_frozen then late_releases.member_key is not null
-            else members.disposition = 'target'
-        end as is_pending,
+        and (
+            late_releases.member_key is not null
+            or (not first_plan.is_frozen and standing.disposition = 'target')
+        ) as is_pending,
         not coalesce(late_releases.is_for_branch_desk, false) as is_plannable
-    from members
-    full outer join people_frozen on members.member_key = people_frozen.member_key
-    left join late_releases on members.member_key = late_releases.member_key
+    from standing
+    full outer join people_frozen on standing.member_key = people_frozen.member_key
+    left join late_releases on standing.member_key = late_releases.member_key
     cross join first_plan
     where
-        members.disposition = 'target'
-        or members.effective_disposition = 'target'
+        standing.disposition = 'target'
+        or standing.effective_disposition = 'target'
+        or standing.late_disposition = 'target'
         or people_frozen.member_key is not null
 ),
 
 counted_people as (
     select
         count(*) filter (where is_target) as target_count,
-        count(*) filter (where not is_target and is_pending) as pending_addition_count,
-        count(*) filter (where not is_target and is_frozen and (has_row or has_other_route)) as frozen_addition_count,
+        count(*) filter (where is_target_later) as later_count,
+        count(*) filter (where is_target_later and is_frozen) as frozen_later_count,
+        count(*) filter (where not is_target and not is_target_later and is_pending) as pending_addition_count,
+        count(*) filter (
+            where not is_target and not is_target_later and is_frozen and (has_row or has_other_route)
+        ) as frozen_addition_count,
         count(*) filter (where is_target and is_frozen) as frozen_target_count,
         count(*) filter (where is_pending) as pending_count,
         -- Whom no lot can take any more is the branch desk's.
         count(*) filter (where is_pending and is_plannable) as open_count,
-        count(*) filter (where is_target and not is_frozen and not is_wanted) as excluded_since_count
+        count(*) filter (
+            where (is_target or is_target_later) and not is_frozen and not is_wanted
+        ) as excluded_since_count
     from people
 ),
 
@@ -224,8 +237,9 @@ weighed_people as (
         greatest(
             abs(control_totals.frozen_count - certificate_rows.row_count)
             - greatest(
-                counted_people.target_count + counted_people.pending_addition_count
-                - counted_people.frozen_target_count - counted_people.pending_count
+                counted_people.target_count + counted_people.later_count + counted_people.pending_addition_count
+                - counted_people.frozen_target_count - counted_people.frozen_later_count
+                - counted_people.pending_count
                 - counted_people.excluded_since_count,
                 0
             ),
@@ -240,19 +254,23 @@ people_terms as (
     select
         '2_people' as stage,
         'left' as side,
-        unnest(['targets', 'additions_frozen', 'additions_pending']) as term,
-        unnest([target_count, frozen_addition_count, pending_addition_count]) as term_count,
+        unnest(['targets', 'additions_frozen', 'additions_pending', 'row_accepted_later']) as term,
+        unnest([target_count, frozen_addition_count, pending_addition_count, later_count]) as term_count,
         0 as open_count
     from weighed_people
     union all
     select
         '2_people' as stage,
         'right' as side,
-        unnest(['targets_frozen', 'additions_frozen', 'pending', 'excluded_or_held_since', 'rows_missing']) as term,
         unnest([
-            frozen_target_count, frozen_addition_count, pending_count, excluded_since_count, -missing_row_count
+            'targets_frozen', 'additions_frozen', 'row_accepted_later_frozen', 'pending', 'excluded_or_held_since',
+            'rows_missing'
+        ]) as term,
+        unnest([
+            frozen_target_count, frozen_addition_count, frozen_later_count, pending_count, excluded_since_count,
+            -missing_row_count
         ]) as term_count,
-        unnest([0, 0, open_count, 0, 0]) as open_count
+        unnest([0, 0, 0, open_count, 0, 0]) as open_count
     from weighed_people
 ),
 

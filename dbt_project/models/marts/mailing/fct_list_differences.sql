@@ -20,7 +20,7 @@ pulls as (
 ),
 
 evaluated as (
-    select * from {{ ref('int_members_evaluated') }}
+    select * from {{ ref('int_members_standing') }}
 ),
 
 decisions as (
@@ -116,6 +116,7 @@ explained as (
             when omitted.reason_code is not null then omitted.reason_code
             when differing.route <> 'home' then differing.route
             when list_plans.plan_count = 0 then 'lists_not_made'
+            when evaluated.late_disposition = 'target' then 'row_accepted_later'
             -- Held or excluded on the list's day: a person decided otherwise afterwards.
             when evaluated.disposition <> 'target' or decisions.member_key is not null then 'released_later'
         end as reason_code

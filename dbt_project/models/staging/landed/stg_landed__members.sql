@@ -6,7 +6,11 @@ final as (
     select
         as_of,
         member_key,
+        household_key,
+        name,
+        name_kana,
         birth_date,
+        decided_on,
         lost_on,
         protected
     from source

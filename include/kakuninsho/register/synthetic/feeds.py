@@ -177,6 +177,7 @@ def _decisions(con: duckdb.DuckDBPyConnection, calendar: Calendar, draws: Draws,
             from planted_members
             where disposition = 'held' and since = {as_of} and reject_code is null
                 and reason_code in ('address_protected', 'between_routes', 'card_record_rejected')
+                and late_disposition is null
         ),
 
         -- Someone at the branch wrote to the household; its new address is in the register since then.

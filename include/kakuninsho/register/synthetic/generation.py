@@ -86,6 +86,7 @@ def generate(
 
     `members` is the exact number of rows of members in the campaign's drop, planted and rejected ones included.
     Beside the drops: `expected_dispositions.parquet` (an accepted row of members of the campaign's drop),
+    `expected_late_dispositions.parquet` (a person whom a later drop judges; with all drops only),
     `expected_rejects.parquet` (a rejected row of any of its files) and, with all drops, the other feeds of the core
     system (module `feeds`). `progress` gets the step and the share done.
     `drops` may name days of the calendar of drops, the snapshot's among them: a delta then holds what has changed
@@ -198,7 +199,7 @@ class _Run:
             self.progress("feeds", 0.93)
             feeds.write_feeds(self.con, self.campaign, calendar, self.seed, self.out)
         self.progress("expected outcome", 0.95)
-        dispositions = self._write_expected(as_of, written[as_of.isoformat()])
+        dispositions = self._write_expected(as_of, written[as_of.isoformat()], with_season=with_feeds)
         rejects = Counter(row.file for row in first if row.reject_code)
         self.progress("done", 1.0)
         return GenerationReport(
@@ -247,7 +248,10 @@ class _Run:
                 "since": pa.array([row.since for row in chosen], pa.date32()),
                 "until": pa.array([row.until for row in chosen], pa.date32()),
             }
-            for column in ("kind", "disposition", "reason_code", "reject_column", "reject_code"):
+            for column in (
+                *("kind", "disposition", "reason_code", "reject_column", "reject_code"),
+                *("late_disposition", "late_reason_code"),
+            ):
                 data[column] = pa.array([getattr(row, column) for row in chosen], pa.string())
             for column in columns:
                 data[f"v_{column}"] = pa.array([_text(row.values[column]) for row in chosen], pa.string())
@@ -327,8 +331,8 @@ class _Run:
 
     # --- what is to be expected -----------------------------------------------------------------
 
-    def _write_expected(self, as_of: date, rows: dict[str, int]) -> dict[str, int]:
-        """The outcome as it was drawn or planted, for the campaign's drop."""
+    def _write_expected(self, as_of: date, rows: dict[str, int], *, with_season: bool) -> dict[str, int]:
+        """The outcome as it was drawn or planted, for the campaign's drop; of later drops where there is a season."""
         valid = self._valid(as_of, None)
         excluded = "'membership_lost', 'reached_75', 'new_enrollee', 'card_usable'"
         keys = FILES["members"][:4]
@@ -356,6 +360,21 @@ class _Run:
             ) to '{self.out / "expected_dispositions.parquet"}' (format parquet)
             """
         )
+        if with_season:
+            self.con.execute(
+                f"""
+                copy (
+                    select
+                        {", ".join(f"v_{key} as {key}" for key in keys)},
+                        late_disposition as disposition,
+                        late_reason_code as reason_code,
+                        kind as planted_as
+                    from planted_members
+                    where late_disposition is not null and {"true" if with_season else "false"}
+                    order by all
+                ) to '{self.out / "expected_late_dispositions.parquet"}' (format parquet)
+                """
+            )
         # Row numbers: planted rows of the beginning, then the drawn ones, then the planted rows of the end.
         numbered = " union all ".join(
             f"""

@@ -76,6 +76,9 @@ class Planted:
     reject_column: str | None = None
     reject_code: str | None = None
     at_end: bool = False
+    # What the first later drop with an accepted row makes of a person whom a rejected row of the snapshot concerns.
+    late_disposition: str | None = None
+    late_reason_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Person:
     reason: str = "no_card"
     changes: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] | None = None
+    late: str | None = None  # reason by which a later drop judges whom a rejected row of the snapshot holds
 
 
 def person(reason: str = "no_card", *, card: Mapping[str, Any] | None = None, **changes: Any) -> Person:
@@ -104,6 +108,11 @@ def person(reason: str = "no_card", *, card: Mapping[str, Any] | None = None, **
     return Person(disposition, reason, changes, card)
 
 
+def late(reason: str) -> tuple[str, str]:
+    """Disposition and reason of a later drop, the disposition by the name of the reason."""
+    return person(reason).disposition, reason
+
+
 class Catalogue:
     """Collects planted rows. Keys are numbers from 9,000,001 up, which the drawn world never reaches."""
 
@@ -119,6 +128,10 @@ class Catalogue:
         self._insurer_numbers = [branch.insurer_number for branch in load_branches()]
         self._count = 0
         self._employers: set[tuple[int, str]] = set()
+        # Days on which rows that were rejected at the snapshot are right: a delta tells, the full drops after it too.
+        self.corrected_on = [
+            day for day, kind in campaign.register_drops.items() if kind == "delta" and day > self.as_of
+        ][:2]
         for plant in _CATALOGUE:
             plant(self)
 
@@ -185,6 +198,8 @@ class Catalogue:
             values = self._member(key, suffix, enrolment, one.changes)
             outcome = (one.disposition, one.reason)
             self._versions("members", kind, values, later, suffix, outcome)
+            if one.late is not None and self.corrected_on:
+                self.rows[-1].late_disposition, self.rows[-1].late_reason_code = late(one.late)
             if one.card is not None:
                 card = {**key, "suffix": f"{suffix:02}", **one.card}
                 self._versions("my_number_cards", kind, card, later, suffix)
@@ -265,9 +280,34 @@ class Catalogue:
             row = Planted(file, kind, {**row.values, **changes}, day)
         self.rows.append(row)
 
-    def reject(self, file: str, kind: str, values: Row, column: str | None, code: str, *, at_end: bool = True) -> None:
-        """Plant a row that the contract rejects."""
-        self.rows.append(Planted(file, kind, values, self.as_of, reject_column=column, reject_code=code, at_end=at_end))
+    def reject(
+        self,
+        file: str,
+        kind: str,
+        values: Row,
+        column: str | None,
+        code: str,
+        *,
+        at_end: bool = True,
+        until: date | None = None,
+    ) -> None:
+        """Plant a row that the contract rejects, for good or until a drop that has it right."""
+        self.rows.append(
+            Planted(file, kind, values, self.as_of, until, reject_column=column, reject_code=code, at_end=at_end)
+        )
+
+    def right_later(self, file: str, kind: str, values: Row, which: int, reason: str | None = None) -> date | None:
+        """Plant the accepted row of a key that was rejected at the snapshot, in the first or second delta after it.
+
+        `reason` is what that drop makes of a member. Returns its day: the rejected row is there until then. None where
+        the season has no such drop.
+        """
+        if which >= len(self.corrected_on):
+            return None
+        day = self.corrected_on[which]
+        outcome = late(reason) if reason else (None, None)
+        self.rows.append(Planted(file, kind, values, day, late_disposition=outcome[0], late_reason_code=outcome[1]))
+        return day
 
 
 def _membership(c: Catalogue) -> None:
@@ -343,9 +383,9 @@ def _protection_and_missing_insured(c: Catalogue) -> None:
         c.reject("members", "insured_rejected", values, "sex", "missing_value")
 
     # Line 7: the card's row was rejected.
-    for column, tier in (("has_card", 1), ("number_filed", 2), ("registered", 2)):
+    for column in ("number_filed", "registered"):
         kind = f"card_rejected_{column}"
-        key = c.household(kind, person("card_record_rejected"), tier=tier)
+        key = c.household(kind, person("card_record_rejected"))
         if key:
             values = {**key, "suffix": "00", **usable, column: None}
             c.reject("my_number_cards", kind, values, column, "missing_value")
@@ -608,6 +648,53 @@ def _recheck_households(c: Catalogue) -> None:
     )
 
 
+def _right_later(c: Catalogue) -> None:
+    """Rules, "rejected at the snapshot is not lost": rows that a later drop has right, one file and outcome each."""
+    usable = c.usable()
+    # The insured's row: own and of the household that it held.
+    kind = "late_insured"
+    held = Person("held", "household_without_insured", {}, None, "no_card")
+    key = c.household(kind, held, tier=1, first_suffix=1)
+    if key:
+        values = c._member(key, 0, "employee", {})
+        until = c.right_later("members", kind, values, 0, "no_card")
+        c.reject("members", kind, {**values, "sex": "m"}, "sex", "bad_code", until=until)
+
+    # An own row with a card that works all the time.
+    kind = "late_usable"
+    key = _key(c)
+    values = c._member(key, 0, "employee", {})
+    home = {**key, **c._address(18), "updated_on": c.day(-9)}
+    c.rows.append(Planted("addresses", kind, home, c.as_of))
+    c.rows.append(Planted("my_number_cards", kind, {**key, "suffix": "00", **usable}, c.as_of))
+    until = c.right_later("members", kind, values, 1, "card_usable")
+    c.reject("members", kind, {**values, "name": None}, "name", "missing_value", at_end=False, until=until)
+
+    # Two rows of one key, only one of them valid: both are rejected. The right one says that the person has left.
+    values = c._member(_key(c), 0, "employee", {})
+    left = {**values, "lost_on": c.day(10)}
+    until = c.right_later("members", "reject_conflict", left, 1, "membership_lost")
+    for row in (values, {**values, "sex": "x"}):
+        c.reject("members", "reject_conflict", row, None, "conflicting_duplicate", at_end=False, until=until)
+
+    # The card's row.
+    kind = "card_rejected_has_card"
+    key = c.household(kind, Person("held", "card_record_rejected", {}, None, "not_registered"), tier=1)
+    if key:
+        values = {**key, "suffix": "00", **usable, "registered": False}
+        until = c.right_later("my_number_cards", kind, values, 1)
+        c.reject("my_number_cards", kind, {**values, "has_card": None}, "has_card", "missing_value", until=until)
+
+    # The household's address.
+    kind = "late_address"
+    key = c.household(kind, Person("held", "address_missing", {}, None, "no_card"), tier=1, address=None)
+    if key:
+        home = {**key, **c._address(int(key["insurer_number"][2:4])), "updated_on": c.day(-5)}
+        until = c.right_later("addresses", kind, {**home, "building": "コーポ一"}, 0)
+        for building in ("コーポ一", "コーポ二"):
+            c.reject("addresses", kind, {**home, "building": building}, None, "conflicting_duplicate", until=until)
+
+
 def _key(c: Catalogue) -> Row:
     """A household of its own in 福井, with no row but the rejected one."""
     c._count += 1
@@ -629,8 +716,6 @@ def _member_rejects(c: Catalogue) -> None:
     def member(column: str, value: Any, code: str, **more: Any) -> None:
         _reject(c, "members", c._member(_key(c), 0, "employee", more), column, value, code)
 
-    member("name", None, "missing_value")
-    member("sex", "m", "bad_code")
     if c.full:
         member("insurer_number", "0118001", "bad_format")
         member("insurer_number", "01180018", "bad_code")
@@ -656,10 +741,6 @@ def _member_rejects(c: Catalogue) -> None:
     c.rows += [kept, Planted("addresses", "reject_copy", home, c.as_of)]
     c.reject("members", "reject_copy", dict(values), None, "duplicate_row")
     c.reject("addresses", "reject_addresses_copy", dict(home), None, "duplicate_row")
-    values = c._member(_key(c), 0, "employee", {})
-    # Only one of the two would be valid: both are rejected all the same.
-    c.reject("members", "reject_conflict", values, None, "conflicting_duplicate", at_end=False)
-    c.reject("members", "reject_conflict", {**values, "sex": "x"}, None, "conflicting_duplicate")
 
 
 def _other_rejects(c: Catalogue) -> None:
@@ -712,6 +793,7 @@ _CATALOGUE = (
     _texts,
     _packing,
     _recheck_households,
+    _right_later,
     _member_rejects,
     _other_rejects,
 )
