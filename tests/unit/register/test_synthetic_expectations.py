@@ -7,6 +7,7 @@ the warehouse are judged by their own words.
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -71,7 +72,13 @@ def is_missing(address: Row | None) -> bool:
 
 
 def evaluate(  # noqa: PLR0911 (one return per line of the rule)
-    member: Row, insured: Row | None, address: Row | None, card: Row | None, *, card_rejected: bool
+    member: Row,
+    insured: Row | None,
+    address: Row | None,
+    card: Row | None,
+    *,
+    card_rejected: bool,
+    issued: list[Row],
 ) -> str:
     people = [member, *([insured] if insured else [])]
     if any(one["lost_on"] and one["lost_on"] <= AS_OF for one in people):
@@ -91,6 +98,11 @@ def evaluate(  # noqa: PLR0911 (one return per line of the rule)
     reason = need(card)
     if reason is None:
         return "card_usable"
+    if any(
+        row["issued_on"] <= AS_OF <= row["valid_until"] and (row["ended_on"] is None or row["ended_on"] > AS_OF)
+        for row in issued
+    ):
+        return "already_has_certificate"
     if address and address["country"] and address["country"] != "JP":
         return "address_overseas"
     if is_missing(address):
@@ -137,7 +149,13 @@ def test_exactly_the_planted_rows_are_rejected_for_the_planted_reason(staged: tu
     columns = "file, row_number, column_name, reason_code"
     found = rows(f"select {columns} from '{accepted}/rejects.parquet' order by all")
     assert found == rows(f"select {columns} from '{register}/expected_rejects.parquet' order by all")
-    assert {row["file"] for row in found} == {"members", "addresses", "employers", "my_number_cards"}
+    assert {row["file"] for row in found} == {
+        "members",
+        "addresses",
+        "employers",
+        "my_number_cards",
+        "issued_certificates",
+    }
 
 
 def test_each_accepted_row_ends_as_drawn_or_planted(staged: tuple[Path, Path]) -> None:
@@ -164,6 +182,9 @@ def test_each_accepted_row_ends_as_drawn_or_planted(staged: tuple[Path, Path]) -
         )
     }
     assert expected.keys() == {row["member_key"] for row in members}
+    issued: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows(f"from '{accepted}/issued_certificates.parquet'"):
+        issued[row["member_key"]].append(row)
     wrong = []
     for member in members:
         household, key = member["household_key"], member["member_key"]
@@ -173,6 +194,7 @@ def test_each_accepted_row_ends_as_drawn_or_planted(staged: tuple[Path, Path]) -
             addresses.get(household),
             cards.get(key),
             card_rejected=key in rejected and key not in cards,
+            issued=issued[key],
         )
         if reason != expected[key]["reason_code"]:
             wrong.append((expected[key]["planted_as"], expected[key]["reason_code"], reason))
@@ -185,11 +207,11 @@ def test_dispositions_are_named_after_their_reasons(staged: tuple[Path, Path]) -
         (row["disposition"], row["reason_code"])
         for row in rows(f"select distinct disposition, reason_code from '{register}/expected_dispositions.parquet'")
     }
-    excluded = {"membership_lost", "reached_75", "new_enrollee", "card_usable"}
+    excluded = {"membership_lost", "reached_75", "new_enrollee", "card_usable", "already_has_certificate"}
     assert {reason for disposition, reason in found if disposition == "excluded"} == excluded
     assert len([reason for disposition, reason in found if disposition == "held"]) == 7
     assert len([reason for disposition, reason in found if disposition == "target"]) == 6
-    assert len(found) == 17
+    assert len(found) == 18
 
 
 def test_later_drops_pass_the_reader_too(tmp_path: Path, campaign: Campaign) -> None:

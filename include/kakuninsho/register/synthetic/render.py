@@ -252,6 +252,7 @@ def issued_certificates(draws: Draws, as_of: date, since: date | None) -> str:
         ) as people
         join prefectures on prefectures.prefecture = people.prefecture
         where issued_on <= date '{as_of}' {after}
+        order by insurer_number, symbol, number, suffix
     """
 
 
