@@ -430,5 +430,6 @@ CONTEXT: dict[str, Columns] = {
         "file": "VARCHAR",
         "manifest_rows": "BIGINT",
         "is_campaign_drop": "BOOLEAN",
+        "warning_count": "BIGINT",  # what the gates said of the drop
     },
 }

@@ -98,6 +98,7 @@ def write_context(store: FactStore, campaign: Campaign, context: Context) -> Non
                 "file": file,
                 "manifest_rows": rows,
                 "is_campaign_drop": fact.name == f"as_of={snapshot.isoformat()}",
+                "warning_count": len(fact.meta["totals"].get("warnings", ())),
             }
             for fact in store.all("register", until=context.as_of)
             for file, rows in fact.meta["totals"]["manifest_rows"].items()

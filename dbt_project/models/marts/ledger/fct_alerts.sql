@@ -80,10 +80,20 @@ deadline_verdict as (
     select * from {{ ref('fct_deadline_verdict') }}
 ),
 
+registers as (
+    select * from {{ ref('stg_registers') }}
+),
+
 full_drops as (
-    select distinct 'as_of=' || registers.as_of as file_name
-    from {{ ref('stg_registers') }} as registers
-    where registers.kind = 'full'
+    select distinct 'as_of=' || as_of as file_name
+    from registers
+    where kind = 'full'
+),
+
+newest_full as (
+    select max(as_of) as as_of
+    from registers
+    where kind = 'full'
 ),
 
 -- The printer answers a file by its next weekly report.
@@ -438,6 +448,19 @@ register_doubted as (
     group by lots.prefecture
 ),
 
+-- What gates said of the newest full drop and of the deltas after it; it was landed all the same.
+register_warned as (
+    select
+        'register_warned' as alert_code,
+        'as_of=' || registers.as_of as subject,
+        registers.warning_count as count,
+        registers.as_of as raised_on,
+        'warning' as severity
+    from registers
+    cross join newest_full
+    where registers.file = 'members' and registers.warning_count > 0 and registers.as_of >= newest_full.as_of
+),
+
 register_old as (
     select
         'register_too_old' as alert_code,
@@ -620,6 +643,8 @@ alerts as (
     select * from lots_withheld
     union all
     select * from register_doubted
+    union all
+    select * from register_warned
     union all
     select * from register_old
     union all

@@ -8,7 +8,8 @@ final as (
         kind,
         file,
         manifest_rows,
-        is_campaign_drop
+        is_campaign_drop,
+        warning_count
     from source
 )
 
