@@ -223,7 +223,10 @@ class SeasonOracle:
                 if not one.is_live:
                     ended[one.number.rsplit("-", 1)[0]].add(one.member)
             for envelope in (due & mail & self.members_of.keys()) - done:
-                outcomes[envelope, run_on] = follow_up(self.members_of[envelope], run_on, newest, ended[envelope])[0]
+                outcome = follow_up(self.members_of[envelope], run_on, newest, ended[envelope])[0]
+                # Nothing goes to an employer any more after the closing run (rules: undelivered mail).
+                is_over = run_on > self.campaign.closing_follow_up_on and outcome == "employer_bundle"
+                outcomes[envelope, run_on] = "branch_desk" if is_over else outcome
                 done.add(envelope)
         return outcomes
 

@@ -412,10 +412,11 @@ def _rejected(row: Row) -> Judgement:
 def _disposed(row: Row, prefix: str, on: date | None, source: str, table: str = "disposition") -> Judgement:
     outcome = t(*told.DISPOSITIONS[row[f"{prefix}disposition"]])
     reason = row[f"{prefix}reason_code"]
+    lines = told.LATE_LINES if table == "late" else told.DISPOSITION_LINES
     if row[f"{prefix}disposition"] == "target":
         need = t(*told.NEEDS.get(reason, (reason, reason)))
-        return _judgement(table, on, source, told.DISPOSITION_LINES, reason, f"{outcome}: {need}")
-    return _judgement(table, on, source, told.DISPOSITION_LINES, reason, outcome)
+        return _judgement(table, on, source, lines, reason, f"{outcome}: {need}")
+    return _judgement(table, on, source, lines, reason, outcome)
 
 
 def _after_decision(row: Row, last: Row) -> Judgement:

@@ -44,6 +44,21 @@ DISPOSITION_LINES: Lines = (
         ("住所が事業所と同じで、保留とする設定か", "an employer's address, and the campaign holds those"),
     ),
 )
+# The same by a later drop that has the right row: lines 1 and 2 are of that drop's day.
+LATE_LINES: Lines = (
+    (
+        "membership_lost",
+        (
+            "本人または被保険者がそのデータの日までに資格を喪失したか",
+            "own or insured's membership lost by that drop's day",
+        ),
+    ),
+    (
+        "reached_75",
+        ("本人または被保険者がそのデータの日までに75歳になったか", "own or insured's 75th birthday by that drop's day"),
+    ),
+    *DISPOSITION_LINES[2:],
+)
 # "A wave and its releases", line 1: what the re-check finds, in the order of int_recheck_findings.
 RECHECK_LINES: Lines = (
     ("row_missing", ("最新の加入者データに行がないか、却下されたか", "the row is missing or was rejected")),

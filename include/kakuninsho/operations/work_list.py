@@ -28,8 +28,8 @@ DECIDE: dict[str, tuple[str, str]] = {
         "enter the insured person's row, then release or exclude",
     ),
     "card_record_rejected": (
-        "カードの行を訂正し、release または exclude",
-        "correct the card's row, then release or exclude",
+        "カードの行を訂正してもらう。正しい行が届けば自動で判定する。それまでに決めるなら release または exclude",
+        "have the card's row corrected: once it is right it is judged; else release or exclude",
     ),
     "address_overseas": (
         "国内の送付先を登録し correct_address と release、または exclude",
@@ -56,12 +56,12 @@ DECIDE: dict[str, tuple[str, str]] = {
         "ask the person whether the employer's address is meant, release or exclude",
     ),
     "row_missing": (
-        "加入者データから消えた理由を確かめ、release または exclude",
-        "why did the row vanish? release or exclude",
+        "加入者データから消えた理由を確かめる。行が戻れば自動で判定する。それまでに決めるなら release または exclude",
+        "why did the row vanish? Once it is back it is judged by itself; else release or exclude",
     ),
     "row_rejected": (
-        "加入者データの行を訂正してもらう。受入れられる行が届くまで送らない。交付するなら issue (届いた後の交付に入る)",
-        "have the register's row corrected; nothing is sent until an accepted row comes. issue: with the run after it",
+        "加入者データの行を訂正してもらう。正しい行が届けば自動で判定し、対象なら次のロットに入る",
+        "have the register's row corrected: once it is right it is judged, and a target joins the next lot",
     ),
     "given_back": (
         "資格確認書を返した人。必要なら交付申請を受け付けるか、issue (交付する)",

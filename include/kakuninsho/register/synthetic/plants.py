@@ -660,15 +660,16 @@ def _right_later(c: Catalogue) -> None:
         until = c.right_later("members", kind, values, 0, "no_card")
         c.reject("members", kind, {**values, "sex": "m"}, "sex", "bad_code", until=until)
 
-    # An own row with a card that works all the time.
-    kind = "late_usable"
-    key = _key(c)
-    values = c._member(key, 0, "employee", {})
-    home = {**key, **c._address(18), "updated_on": c.day(-9)}
-    c.rows.append(Planted("addresses", kind, home, c.as_of))
-    c.rows.append(Planted("my_number_cards", kind, {**key, "suffix": "00", **usable}, c.as_of))
-    until = c.right_later("members", kind, values, 1, "card_usable")
-    c.reject("members", kind, {**values, "name": None}, "name", "missing_value", at_end=False, until=until)
+    # An own row with a card that works all the time. A small register has no room for one more rejected row.
+    if c.full:
+        kind = "late_usable"
+        key = _key(c)
+        values = c._member(key, 0, "employee", {})
+        home = {**key, **c._address(18), "updated_on": c.day(-9)}
+        c.rows.append(Planted("addresses", kind, home, c.as_of))
+        c.rows.append(Planted("my_number_cards", kind, {**key, "suffix": "00", **usable}, c.as_of))
+        until = c.right_later("members", kind, values, 1, "card_usable")
+        c.reject("members", kind, {**values, "name": None}, "name", "missing_value", at_end=False, until=until)
 
     # Two rows of one key, only one of them valid: both are rejected. The right one says that the person has left.
     values = c._member(_key(c), 0, "employee", {})
@@ -716,6 +717,7 @@ def _member_rejects(c: Catalogue) -> None:
     def member(column: str, value: Any, code: str, **more: Any) -> None:
         _reject(c, "members", c._member(_key(c), 0, "employee", more), column, value, code)
 
+    member("name", None, "missing_value")
     if c.full:
         member("insurer_number", "0118001", "bad_format")
         member("insurer_number", "01180018", "bad_code")
