@@ -537,11 +537,13 @@ def disposition(  # noqa: PLR0911 (first match wins)
     *,
     left_on: date | None = None,
     card: Row | None = None,
+    snapshot: Register | None = None,
 ) -> tuple[str, str]:
     """Disposition and reason of an accepted row, first match wins; of a target the need.
 
     `after` is a hold that a person released: the row runs through the remaining lines. A later drop that judges has
-    `left_on`, its own day for lines 1 and 2, and `card`, the first accepted row of the card.
+    `left_on`, its own day for lines 1 and 2, `card`, the first accepted row of the card, and the `snapshot`, whose
+    certificates of other systems count.
     """
     member, day = register.member(key), campaign.snapshot_as_of
     left = left_by(key, register, left_on or day)
@@ -562,7 +564,7 @@ def disposition(  # noqa: PLR0911 (first match wins)
     need = need_on(card, day)
     if need is None or (need == "certificate_in_grace" and not campaign.mail_in_grace):
         return "excluded", "card_usable"
-    if register.has_certificate_elsewhere(key, day):
+    if (snapshot or register).has_certificate_elsewhere(key, day):
         return "excluded", "already_has_certificate"
     # Lines 9 to 11 are one release each; a hold released before them does not open them.
     hold = delivery_hold(key, register, campaign, after if after in HOLDS[4:] else None)
@@ -618,7 +620,7 @@ class LateJudge:
             if drop.as_of <= day and key in drop.accepted["my_number_cards"]
         ]
         card = cards[0] if cards else None
-        return disposition(key, self.register(day), self.campaign, after, left_on=day, card=card)
+        return disposition(key, self.register(day), self.campaign, after, left_on=day, card=card, snapshot=self.planned)
 
     def _waits_for(self, key: Key, reason: str) -> tuple[str, Key] | None:
         """The rejected row of the snapshot that a hold comes from."""

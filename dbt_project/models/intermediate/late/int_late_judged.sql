@@ -7,6 +7,7 @@
     (6, 'has_no_insured'),
     (7, 'has_rejected_card'),
     (8, 'is_card_usable'),
+    (8.5, 'has_certificate_elsewhere'),
     (9, 'is_overseas'),
     (10, 'is_address_missing'),
     (11, 'is_damaged'),
@@ -15,7 +16,7 @@
     (14, 'is_held_at_employer'),
 ] -%}
 {#- Who was pulled for a missing row was a target before: enrolment, need and card are settled. -#}
-{%- set lines_of_pulled = lines | rejectattr(0, 'in', [3, 5, 6, 7, 8]) | list -%}
+{%- set lines_of_pulled = lines | rejectattr(0, 'in', [3, 5, 6, 7, 8, 8.5]) | list -%}
 
 with events as (
     select
@@ -27,6 +28,10 @@ with events as (
 -- Scanned wherever it is used: a copy of all rows in memory would cost more.
 landed_members as not materialized (
     select * from {{ ref('stg_landed__members') }}
+),
+
+issued_certificates as (
+    select * from {{ ref('stg_register__issued_certificates') }}
 ),
 
 landed_cards as (
@@ -288,6 +293,13 @@ employers_alike as (
 ),
 
 -- Lines 1 and 2 are of the drop's day, the others as at the snapshot (rules: what becomes of each row).
+certificates_elsewhere as (
+    select distinct issued_certificates.member_key
+    from issued_certificates
+    cross join campaign
+    where {{ lives_on('campaign.snapshot_as_of', 'issued_certificates') }}
+),
+
 looked_at as (
     select
         beside_drop.*,
@@ -325,12 +337,14 @@ looked_at as (
             ('beside_drop.address', 'campaign.max_address_width'),
             ('beside_drop.building', 'campaign.max_building_width'),
         ]) }} as fits_print,
+        certificates_elsewhere.member_key is not null as has_certificate_elsewhere,
         employers_alike.event_no is not null as address_is_employer,
         employers_alike.event_no is not null and campaign.hold_when_address_is_employer as is_held_at_employer,
         campaign.mail_in_grace
     from beside_drop
     cross join campaign
     left join employers_alike on beside_drop.event_no = employers_alike.event_no
+    left join certificates_elsewhere on beside_drop.member_key = certificates_elsewhere.member_key
     where
         beside_drop.has_row
         -- Nobody is addressed without the insured's row: who was pulled for it waits on.
@@ -383,7 +397,7 @@ with_decision as (
         end as effective_line,
         -- Whom the rules exclude stays excluded for the rule's own reason.
         coalesce(decisions.is_excluded, false)
-        and coalesce(counted.line not in (1, 2, 3, 8), true) as is_taken_out
+        and coalesce(counted.line not in (1, 2, 3, 8, 8.5), true) as is_taken_out
     from counted
     left join decisions on counted.member_key = decisions.member_key
 ),
