@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 # member_key = prefecture * this + … (facts/schemas.py)
 PREFECTURE_IN_MEMBER_KEY = 110_000_000 * 10_000_000 * 100
+PIECES_SHOWN = 500
 KINDS = {
     "home": "個人宛発送の全ロット",
     "resend": "拒否されたロットの作り直し",
@@ -109,7 +110,8 @@ def of_plan(
         ("状態", _state(frozen is not None)),
         ("範囲", _branch_names()[int(branch)] if branch else "全支部"),
         ("検査", "合格" if not warnings else f"合格、注意 {len(warnings)} 件"),
-        *((name, _difference(totals, before or {}, key)) for key, name in TOTALS.items()),
+        # An urgent pull makes no piece: its tables say which it stops.
+        *((name, _difference(totals, before or {}, key)) for key, name in TOTALS.items() if wish.kind != "pull"),
     ]
     if earlier:
         facts.append(("比べた計画", earlier.name))
@@ -294,6 +296,14 @@ def _details(
         f"(select lot_id, any_value(prefecture) as prefecture from read_parquet('{root}/plans/*/lots.parquet') {of_lot}"
         " group by lot_id)"
     )
+    # The pieces themselves, by number alone; nobody reads more, and the plan has them all.
+    pieces = (
+        f"引き抜く発送物 (初めの {PIECES_SHOWN} 件)",
+        ("ロット", "管理番号", "理由"),
+        f"""select lot_id, envelope_id, min(reason_code) filter (where reason_code <> 'packed_anew')
+            from read_parquet('{path}/pulls.parquet') join {lots} using (lot_id)
+            group by all order by all limit {PIECES_SHOWN}""",
+    )
     queries: dict[str, list[tuple[str, tuple[str, ...], str]]] = {
         "home": [
             (
@@ -319,6 +329,7 @@ def _details(
                     from read_parquet('{path}/release_lots.parquet') join {lots} using (lot_id)
                     where not is_released group by all order by all""",
             ),
+            pieces,
         ],
         "pull": [
             (
@@ -335,6 +346,7 @@ def _details(
                     from read_parquet('{path}/pulls.parquet') join {lots} using (lot_id)
                     group by all order by all""",
             ),
+            pieces,
         ],
         "follow_up": [
             (
