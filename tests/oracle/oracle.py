@@ -86,13 +86,15 @@ class Drop:
 
 
 def read_rows(folder: Path, table: str) -> list[Row]:
-    """Rows of one file as they stand: CSV values are text, an empty one is None."""
+    """Rows of one file as they stand, none where it was left out: CSV values are text, an empty one is None."""
     parquet = folder / f"{table}.parquet"
     if parquet.exists():
         return [
             {name: (None if row[name] == "" else row[name]) for name in row}
             for row in pq.read_table(parquet).to_pylist()
         ]
+    if not (folder / f"{table}.csv").exists():
+        return []  # a delta leaves out what has not changed
     with (folder / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
         return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
 

@@ -277,8 +277,8 @@ class _Run:
                 for number, (day, kind) in enumerate(days.items()):
                     self.progress(f"as_of={day} {kind}", 0.2 + 0.75 * number / len(days))
                     files = {file: promise.result() for file, promise in waiting[day].items()}
-                    self._write_manifest(day, kind, files)
                     written[day.isoformat()] = {file: rows for file, (rows, _) in files.items()}
+                    self._write_manifest(day, kind, files)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -286,6 +286,10 @@ class _Run:
 
     def _write_manifest(self, day: date, kind: str, files: dict[str, tuple[int, str]]) -> None:
         folder = self.out / f"as_of={day}"
+        if kind == "delta":  # a table without change is left out
+            for file in [file for file, (rows, _) in files.items() if not rows]:
+                (folder / f"{file}.{self.format}").unlink()
+                del files[file]
         entries = [
             {"name": f"{file}.{self.format}", "rows": rows, "sha256": sha256} for file, (rows, sha256) in files.items()
         ]
