@@ -16,6 +16,7 @@ from mailing_facts import Envelope, Lot, MailingFacts, address, household, perso
 
 from approvals_kit import approve
 from kakuninsho.operations import planning, urgent_pulls
+from kakuninsho.plans.approvals import Subject, reject
 from kakuninsho.plans.draft import PlanError
 from kakuninsho.settings import Settings
 
@@ -158,6 +159,15 @@ def test_what_was_known_before_or_is_about_nobody_builds_nothing(facts: MailingF
     else:
         protect(facts, person(household(9), protected=True), person(COUPLE, name="別の　名前"))
     assert not urgent_pulls.may_concern(settings_of(facts), KNOWN)
+
+
+def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: MailingFacts) -> None:
+    protect(facts, person(COUPLE, protected=True))
+    plan_id = pull(facts)
+    assert not urgent_pulls.may_concern(settings_of(facts), KNOWN)
+    reject(facts.store, Subject(plan_id, ""), decided_by="approver1", received_on=KNOWN)
+    assert urgent_pulls.may_concern(settings_of(facts), KNOWN)
+    assert planning.check(settings_of(facts), urgent_pulls.wish_of(KNOWN, found(facts))).plan_id == f"{plan_id}-2"
 
 
 def test_what_is_reported_posted_is_not_out_any_more(facts: MailingFacts) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from kakuninsho import alerting
 from kakuninsho.facts.store import Fact, FactStore
 from kakuninsho.operations import planning
+from kakuninsho.plans.approvals import is_rejected
 from kakuninsho.plans.draft import PlanRequest, digest_of
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import Context, memory, run_models, warehouse
@@ -96,7 +97,9 @@ def may_concern(settings: Settings, as_of: date) -> bool:
 
 def _looks(store: FactStore, as_of: date) -> list[Fact]:
     noted = [fact for fact in store.all("nothing_to_do", until=as_of) if fact.name.startswith(f"{KIND}-")]
-    return [fact for fact in store.all("plans", until=as_of) if fact.name.startswith(f"{KIND}-")] + noted
+    pulls = [fact for fact in store.all("plans", until=as_of) if fact.name.startswith(f"{KIND}-")]
+    # A pull that was rejected has stopped nothing: people are asked again.
+    return [fact for fact in pulls if not is_rejected(store, fact.name)] + noted
 
 
 def _number(fact: Fact) -> int:

@@ -7,7 +7,7 @@ import logging
 from datetime import date
 from typing import Any
 
-from airflow.sdk import Param, task
+from airflow.sdk import Param, get_current_context, task
 
 from kakuninsho.operations import forms
 from kakuninsho.orchestration.approvals import check_approvals, plan_approvals, require
@@ -86,7 +86,9 @@ def check_what_is_out() -> dict[str, Any]:
     from kakuninsho.operations import planning, urgent_pulls
 
     day = as_of()
-    if not urgent_pulls.may_concern(settings(), day):
+    # Whoever starts it by hand wants to look, whatever was looked at before.
+    by_facts = get_current_context()["dag_run"].run_type == "asset_triggered"
+    if by_facts and not urgent_pulls.may_concern(settings(), day):
         skip("急いで引き抜くものはありません (nothing new that could be out)")
     found = decide(lambda: urgent_pulls.look(settings(), day))
     wish = urgent_pulls.wish_of(day, found)
