@@ -193,6 +193,37 @@ def test_a_decision_carries_the_packed_key_of_the_member_or_of_the_branch(tmp_pa
     ]
 
 
+def test_what_a_person_accepts_or_closes_carries_its_reason_and_what_was_looked_at(
+    tmp_path: Path, store: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = f"{HEADERS['decisions']},reason_code,drop_as_of,found_share"
+    monkeypatch.setitem(HEADERS, "decisions", header)
+    lines = [
+        f"{MEMBER},2025-10-01,incident_closed,担当,recovered,,",
+        ",,,,2025-10-01,accept_share,担当,core_system_confirmed,2025-04-30,0.6196",
+        "01180017,,,,2025-10-01,accept_share,担当,branch_confirmed,2025-04-30,0.5100",
+        f"{MEMBER},2025-10-02,incident_closed,担当,declined,,",
+        f"{MEMBER},2025-10-03,incident_closed,担当,,,",
+        "01180017,,,,2025-10-04,accept_share,担当,branch_confirmed,2025-04-30,51%",
+        "01180017,,,,2025-10-05,accept_share,担当,branch_confirmed,,0.5100",
+        f"{MEMBER},2025-10-06,release,担当,,2025-04-30,",
+    ]
+    fact = receive_feed(store, "decisions", deliver(tmp_path / "in", "decisions", lines), DAY)
+    sql = f"select member_key, reason_code, drop_as_of, accepted_share from '{fact.table('rows')}' order by row_number"
+    assert duckdb.sql(sql).fetchall() == [
+        (MEMBER_KEY, "recovered", None, None),
+        (0, "core_system_confirmed", date(2025, 4, 30), 0.6196),
+        (18 * 110_000_000 * 10_000_000 * 100, "branch_confirmed", date(2025, 4, 30), 0.51),
+    ]
+    assert rejects(fact) == [
+        (4, "reason_code", "inconsistent"),
+        (5, "reason_code", "missing_value"),
+        (6, "found_share", "bad_format"),
+        (7, "drop_as_of", "missing_value"),
+        (8, "drop_as_of", "inconsistent"),
+    ]
+
+
 def test_the_reply_envelopes_day_is_the_day_of_return(tmp_path: Path, store: FactStore) -> None:
     path = deliver(tmp_path / "in", "certificate_returns", [GOOD["certificate_returns"]])
     fact = receive_feed(store, "certificate_returns", path, DAY)
