@@ -300,6 +300,21 @@ certificates_elsewhere as (
     where {{ lives_on('campaign.snapshot_as_of', 'issued_certificates') }}
 ),
 
+-- Apart from what reads it: a query pays for the printable characters at each place where the planner puts them.
+printed as (
+    select
+        beside_drop.event_no,
+        {{ all_fit_print([
+            ('beside_drop.insured_name', 'campaign.max_name_width'),
+            ('beside_drop.name', 'campaign.max_name_width'),
+            ('beside_drop.name_kana', 'campaign.max_name_width'),
+            ('beside_drop.address', 'campaign.max_address_width'),
+            ('beside_drop.building', 'campaign.max_building_width'),
+        ]) }} as fits_print
+    from beside_drop
+    cross join campaign
+),
+
 looked_at as (
     select
         beside_drop.*,
@@ -330,18 +345,13 @@ looked_at as (
         or {{ is_damaged('beside_drop.building') }} as is_damaged,
         {{ is_blank('beside_drop.name_kana') }}
         or (beside_drop.has_insured and {{ is_blank('beside_drop.insured_kana') }}) as has_no_kana,
-        {{ all_fit_print([
-            ('beside_drop.insured_name', 'campaign.max_name_width'),
-            ('beside_drop.name', 'campaign.max_name_width'),
-            ('beside_drop.name_kana', 'campaign.max_name_width'),
-            ('beside_drop.address', 'campaign.max_address_width'),
-            ('beside_drop.building', 'campaign.max_building_width'),
-        ]) }} as fits_print,
+        printed.fits_print,
         certificates_elsewhere.member_key is not null as has_certificate_elsewhere,
         employers_alike.event_no is not null as address_is_employer,
         employers_alike.event_no is not null and campaign.hold_when_address_is_employer as is_held_at_employer,
         campaign.mail_in_grace
     from beside_drop
+    inner join printed on beside_drop.event_no = printed.event_no
     cross join campaign
     left join employers_alike on beside_drop.event_no = employers_alike.event_no
     left join certificates_elsewhere on beside_drop.member_key = certificates_elsewhere.member_key
