@@ -125,7 +125,7 @@ class History:
         self.superseded |= now
 
 
-@pytest.mark.parametrize("seed", [1, 2025])
+@pytest.mark.parametrize("seed", [1, pytest.param(2025, marks=pytest.mark.slow)])
 def test_nobody_ever_holds_two_live_certificates(tmp_path: Path, seed: int) -> None:
     history = History(tmp_path, seed)
     for number, (run_on, posted_on) in enumerate(RUNS):
