@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kakuninsho.facts.schemas import FEEDS
-from kakuninsho.feeds.contract import EXCLUDE_REASONS
+from kakuninsho.feeds.contract import EXCLUDE_REASONS, INCIDENT_REASONS, SHARE_REASONS
 from kakuninsho.gates import common
 from kakuninsho.gates.gx import gxe, rows
 from kakuninsho.gates.suite import CRITICAL, Rule, Suite
@@ -18,7 +18,17 @@ SUITE = Suite(
     derived={"rows": {"prefecture": "prefecture_of_member(member_key)"}},
     rules=(
         *common.feed_rules("decisions", ("member_key", "decided_on", "decision", "decided_by")),
-        common.prefecture_known("rows", "register/v1, members: insurer_number"),
+        Rule(
+            "prefecture_known",
+            "rows",
+            CRITICAL,
+            "支部は 47 のどれか、全国の割合 (accept_share) だけは支部がない",
+            "register/v1, members: insurer_number",
+            rows(
+                "select 1 from {batch} where prefecture not between 1 and 47"
+                " and not (prefecture = 0 and member_key = 0 and decision = 'accept_share')"
+            ),
+        ),
         Rule(
             "decision_known",
             "rows",
@@ -52,17 +62,37 @@ SUITE = Suite(
             "reason_known",
             "rows",
             CRITICAL,
-            "対象外とした理由は定められたもの",
+            "判断の理由は定められたもの",
             "decisions: reason_code",
-            lambda _: gxe.ExpectColumnValuesToBeInSet(column="reason_code", value_set=list(EXCLUDE_REASONS)),
+            lambda _: gxe.ExpectColumnValuesToBeInSet(
+                column="reason_code", value_set=[*EXCLUDE_REASONS, *INCIDENT_REASONS, *SHARE_REASONS]
+            ),
         ),
         Rule(
             "reason_of_exclusion",
             "rows",
             CRITICAL,
-            "理由は対象外 (exclude) の判断だけにある",
+            "理由は、理由のある判断 (対象外・事故の完了・割合) に、その判断のものだけがある",
             "decisions: reason_code",
-            rows("select 1 from {batch} where reason_code is not null and decision is distinct from 'exclude'"),
+            rows(
+                "select 1 from {batch} where case decision"
+                f" when 'exclude' then reason_code in {INCIDENT_REASONS + SHARE_REASONS}"
+                f" when 'incident_closed' then reason_code is null or reason_code in {EXCLUDE_REASONS + SHARE_REASONS}"
+                f" when 'accept_share' then reason_code is null or reason_code in {EXCLUDE_REASONS + INCIDENT_REASONS}"
+                " else reason_code is not null end"
+            ),
+        ),
+        Rule(
+            "share_looked_at",
+            "rows",
+            CRITICAL,
+            "割合を認める判断 (accept_share) だけに、見たデータの日と割合がある",
+            "decisions: drop_as_of, found_share",
+            rows(
+                "select 1 from {batch} where (decision = 'accept_share') <> (drop_as_of is not null)"
+                " or (decision = 'accept_share') <> (accepted_share is not null)"
+                " or not coalesce(accepted_share between 0 and 1, true)"
+            ),
         ),
         Rule(
             "decided_by_receipt",

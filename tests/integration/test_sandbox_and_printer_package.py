@@ -26,7 +26,7 @@ def test_the_golden_files_are_sent_printed_posted_and_reported(tmp_path: Path) -
     store = FactStore(tmp_path / "data")
     store.initialise()
     (tmp_path / "clear").mkdir()
-    home, bundles, lists, pulls, release, stop = write_samples(tmp_path / "scratch", tmp_path / "clear")
+    home, bundles, lists, pulls, release, stop, _urgent = write_samples(tmp_path / "scratch", tmp_path / "clear")
     with Process(insurer, "--start", "2025-06-12", "--acknowledge", "daily") as outside:
         target = SftpTarget(
             "127.0.0.1",

@@ -78,22 +78,27 @@ def read_head(root: Path) -> Head:
         CorruptFactError: `head.json` cannot be read, or the fact that it names was removed.
     """
     path = root / HEAD
-    if not path.exists():
-        return Head()
-    try:
-        head = Head(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
-        raise CorruptFactError(
-            f"facts/{HEAD} is damaged: run `kakuninsho verify`, which tells the head that the facts themselves give"
-        ) from None
-    if head.count and not (root / head.kind / head.name / FACT).is_file():
-        if cut_off_draft(root, head) is None:
+    while True:
+        if not path.exists():
+            return Head()
+        content = path.read_bytes()
+        try:
+            head = Head(**json.loads(content))
+        except (ValueError, TypeError):
+            raise CorruptFactError(
+                f"facts/{HEAD} is damaged: run `kakuninsho verify`, which tells the head that the facts themselves give"
+            ) from None
+        fact = root / head.kind / head.name / FACT
+        if not head.count or fact.is_file():
+            return head
+        if cut_off_draft(root, head) is not None:
+            return Head(head.count - 1, head.previous)
+        # A reader holds no lock: the draft may have got its name, or another fact have landed, between the two looks.
+        if not fact.is_file() and path.read_bytes() == content:
             raise CorruptFactError(
                 f"the newest fact {head.kind}/{head.name} is missing: it was removed after it had landed. "
                 "Nothing goes on over that: restore it from the backup"
             )
-        return Head(head.count - 1, head.previous)
-    return head
 
 
 def cut_off_draft(root: Path, head: Head) -> Path | None:

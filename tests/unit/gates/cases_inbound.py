@@ -322,7 +322,7 @@ CASES |= {
     ),
     "inbound/feed_decisions": _feed(
         "decisions",
-        f"insert into rows select {_MEMBER}, date '2025-08-01', 'release', '担当者', null, {_SOURCE}",
+        f"insert into rows select {_MEMBER}, date '2025-08-01', 'release', '担当者', null, null, null, {_SOURCE}",
         {
             "rows_complete": Break("update rows set decided_on = null where row_number = 1"),
             "prefecture_known": Break(_TO_48),
@@ -330,6 +330,7 @@ CASES |= {
             "decided_by_not_blank": Break("update rows set decided_by = '　' where row_number = 1"),
             "reason_known": Break("update rows set decision = 'exclude', reason_code = 'luck' where row_number = 1"),
             "reason_of_exclusion": Break("update rows set reason_code = 'declined' where row_number = 1"),
+            "share_looked_at": Break("update rows set accepted_share = 0.5 where row_number = 1"),
             "decided_by_receipt": Break("update rows set decided_on = date '2025-08-05' where row_number = 1"),
             "no_contradiction": Break(
                 "update rows set decision = 'exclude',"

@@ -178,8 +178,9 @@ def test_reports_say_what_was_checked_and_hold_no_value(tmp_path: Path) -> None:
     assert result.report_json == tmp_path / "reports" / "inbound" / "register_members.json"
     document = json.loads(result.report_json.read_text(encoding="utf-8"))
     assert document["passed"] is False
-    assert document["tables"] == {"members": 320, "rejects": 4, "addresses": 200, "employers": 200} | {
-        "my_number_cards": 320
+    assert document["tables"] == {"members": 320, "rejects": 5, "addresses": 200, "employers": 200} | {
+        "my_number_cards": 320,
+        "issued_certificates": 320,
     }
     assert {rule["rule"] for rule in document["rules"]} == {rule.id for rule in load_suite(SUITE).rules}
     page = result.report_html.read_text(encoding="utf-8")

@@ -124,6 +124,7 @@ def test_the_fact_says_what_the_manifest_promised_and_what_was_rejected(tmp_path
             "employers": {},
             "my_number_cards": {},
         },
+        "warnings": [],
     }
 
 
