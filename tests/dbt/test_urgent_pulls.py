@@ -140,6 +140,7 @@ def test_a_pull_that_came_too_late_is_a_term_of_its_own_until_two_people_close_t
     assert alerts(facts) == {}
 
 
+@pytest.mark.slow
 def test_a_piece_that_somebody_holds_after_sending_is_pulled(facts: MailingFacts) -> None:
     row = {"member_key": ALONE * 100, "decided_on": KNOWN, "decision": "hold_piece", "decided_by": "operator"}
     facts.feed("decisions", KNOWN, [row])
@@ -161,6 +162,7 @@ def test_what_was_known_before_or_is_about_nobody_builds_nothing(facts: MailingF
     assert not urgent_pulls.may_concern(settings_of(facts), KNOWN)
 
 
+@pytest.mark.slow
 def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: MailingFacts) -> None:
     protect(facts, person(COUPLE, protected=True))
     plan_id = pull(facts)
@@ -170,6 +172,7 @@ def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: MailingFac
     assert planning.check(settings_of(facts), urgent_pulls.wish_of(KNOWN, found(facts))).plan_id == f"{plan_id}-2"
 
 
+@pytest.mark.slow
 def test_what_is_reported_posted_is_not_out_any_more(facts: MailingFacts) -> None:
     lot = lots(facts)[0]
     facts.report(KNOWN, lot, {envelope.number: "posted" for envelope in lot.envelopes})
@@ -177,6 +180,7 @@ def test_what_is_reported_posted_is_not_out_any_more(facts: MailingFacts) -> Non
     assert found(facts) is None
 
 
+@pytest.mark.slow
 def test_other_pieces_than_were_seen_are_not_drafted(facts: MailingFacts) -> None:
     protect(facts, person(COUPLE, protected=True))
     settings = settings_of(facts)

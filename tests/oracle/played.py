@@ -26,11 +26,13 @@ HAND_OFF, LISTS, RELEASE, POSTING = date(2025, 5, 15), date(2025, 6, 16), date(2
 
 
 def installation(base: Path) -> Settings:
-    """An installation whose campaign takes any number of rejects: a world is made of them."""
+    """An installation whose campaign takes any number of rejects, targets and changes: a world is made of them."""
     folder = base / "campaigns" / "fy2025"
     shutil.copytree(CAMPAIGN, folder)
     raw = yaml.safe_load((folder / "campaign.yaml").read_text(encoding="utf-8"))
     raw["parameters"]["max_reject_rate"]["value"] = 1.0
+    raw["parameters"]["target_share_from_members"]["value"] = 1_000_000
+    raw["parameters"]["doubt_rows_always_believed"]["value"] = 1_000_000
     (folder / "campaign.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
     return settings_of(base)
 

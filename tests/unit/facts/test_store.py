@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kakuninsho.facts.chain import CorruptFactError
 from kakuninsho.facts.schemas import KINDS
 from kakuninsho.facts.store import FactConflictError, FactStore
 
@@ -69,3 +70,22 @@ def test_folders_are_for_the_owner_only(store: FactStore) -> None:
 def test_a_missing_fact_is_named(store: FactStore) -> None:
     with pytest.raises(KeyError, match="no fact plans/none"):
         store.get("plans", "none")
+
+
+def test_a_reader_that_looks_while_a_landing_gets_its_name_sees_no_missing_fact(
+    store: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.land("refusals", "a", received_on=date(2025, 5, 1), source="test"):
+        pass
+    folder, hidden = store.root / "refusals" / "a", store.root.parent / "hidden"
+    folder.rename(hidden)  # named in the head, not there yet
+
+    def named_meanwhile(*_: object) -> None:
+        hidden.rename(folder)
+
+    monkeypatch.setattr("kakuninsho.facts.chain.cut_off_draft", named_meanwhile)
+    assert store.head().count == 1
+    folder.rename(hidden)
+    monkeypatch.setattr("kakuninsho.facts.chain.cut_off_draft", lambda *_: None)
+    with pytest.raises(CorruptFactError, match="was removed after it had landed"):
+        store.head()
