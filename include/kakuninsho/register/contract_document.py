@@ -100,11 +100,11 @@ def register_document() -> str:
 
 ## 置き方
 
-    <register>/as_of=2025-04-30/
+    <register>/as_of={values.snapshot_as_of}/
       members.parquet (または .csv)、addresses.…、employers.…、my_number_cards.…、あれば issued_certificates.…
       manifest.json   最後に置く。ないあいだは未着として待つ
 
-目録: `{{"contract": "register/v1", "as_of": "2025-04-30", "kind": "full", "files": [{{"name": "members.parquet", "rows": 123, "sha256": "…"}}]}}`。
+目録: `{{"contract": "register/v1", "as_of": "{values.snapshot_as_of}", "kind": "full", "files": [{{"name": "members.parquet", "rows": 123, "sha256": "…"}}]}}`。
 行数かハッシュが違えば、何も取り込みません。`kind` は full (全行) か delta (前の配信から新しい・変わった行だけ。消えた行は表せない)。
 delta は、変わらない表を目録から省けます。配信のフォルダでないもの (`….part`、`….filepart`、`_old` など) は読みません。
 
