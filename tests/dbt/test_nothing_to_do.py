@@ -90,3 +90,7 @@ def test_the_first_plan_is_handed_over_until_all_of_it_is_sent(tmp_path: Path, s
     assert waves.hand_off_wish(settings, HANDED_OFF).kind == "home"
     facts.send([LOT], "home-2025-04-30", HANDED_OFF)
     assert waves.hand_off_wish(settings, HANDED_OFF).kind == "resend"
+    # Once a later day has been acted upon, the run of that day finds its own plan again.
+    facts.plan("employer-list-2025-06-16", "employer_list", date(2025, 6, 16))
+    assert waves.hand_off_wish(settings, HANDED_OFF).kind == "home"
+    assert waves.hand_off_wish(settings, date(2025, 6, 17)).kind == "resend"

@@ -12,6 +12,7 @@ from kakuninsho.facts import gathered
 from kakuninsho.operations.forecasting import deadline_sentence
 from kakuninsho.operations.planning import home_plan_id, home_wish
 from kakuninsho.plans.draft import PlanError, PlanRequest
+from kakuninsho.plans.freeze import is_backdated
 from kakuninsho.settings import Settings
 from kakuninsho.warehouse import memory, published
 
@@ -98,11 +99,24 @@ def release_wish(settings: Settings, as_of: date, posting_date: date | None = No
 
 
 def hand_off_wish(settings: Settings, as_of: date) -> PlanRequest:
-    """What a day hands over: the first plan, or, once all of that is sent, its lots that can never be posted."""
-    again = resend_wish(as_of)
-    if settings.store.find("plans", again.plan_id) is None and not _is_sent(settings, home_plan_id(settings)):
-        return home_wish(settings, as_of)
-    return again
+    """What a day hands over: the first plan, or, once all of that is sent, its lots that can never be posted.
+
+    The run that made the first plan finds it again, also when later days have been acted upon since.
+    """
+    again, first = resend_wish(as_of), home_plan_id(settings)
+    if settings.store.find("plans", again.plan_id) is not None:
+        return again
+    return (
+        home_wish(settings, as_of) if not _is_sent(settings, first) or _was_made_on(settings, first, as_of) else again
+    )
+
+
+def _was_made_on(settings: Settings, plan_id: str, as_of: date) -> bool:
+    """Whether a plan was frozen on a day that is over: another plan of a later day has been frozen since."""
+    plan = settings.store.find("plans", plan_id)
+    if plan is None or plan.meta["received_on"] != as_of.isoformat():
+        return False
+    return is_backdated(settings.store, resend_wish(as_of).plan_id, as_of)
 
 
 def resend_wish(as_of: date) -> PlanRequest:
