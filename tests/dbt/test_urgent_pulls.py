@@ -25,41 +25,39 @@ COUPLE, ALONE, LATER = household(1), household(2), household(3)
 OUT, WAITING = "fy2025-H-18-20250805-01", "fy2025-H-18-20250812-01"
 
 
-@pytest.fixture
-def facts(tmp_path: Path) -> MailingFacts:
+class Mailed(MailingFacts):
     """Two lots handed over, the first of them released: a couple and somebody alone are in it."""
-    made = MailingFacts(tmp_path / "data")
-    people = [person(COUPLE), person(COUPLE, 1), person(ALONE), person(LATER)]
-    made.register(date(2025, 4, 30), people, [address(key) for key in (COUPLE, ALONE, LATER)])
-    made.lots = [  # type: ignore[attr-defined]
-        Lot(OUT, POSTED, [Envelope([COUPLE * 100, COUPLE * 100 + 1]), Envelope([ALONE * 100])]),
-        Lot(WAITING, date(2025, 8, 12), [Envelope([LATER * 100])]),
-    ]
-    made.plan("home-2025-04-30", "home", date(2025, 5, 15), lots(made))
-    released = [{"lot_id": OUT, "posting_date": POSTED, "is_released": True}]
-    made.plan("release-2025-08-05", "release", RELEASED, release_lots=released, posting_date=POSTED)
-    return made
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data)
+        people = [person(COUPLE), person(COUPLE, 1), person(ALONE), person(LATER)]
+        self.register(date(2025, 4, 30), people, [address(key) for key in (COUPLE, ALONE, LATER)])
+        self.lot = Lot(OUT, POSTED, [Envelope([COUPLE * 100, COUPLE * 100 + 1]), Envelope([ALONE * 100])])
+        waiting = Lot(WAITING, date(2025, 8, 12), [Envelope([LATER * 100])])
+        self.plan("home-2025-04-30", "home", date(2025, 5, 15), [self.lot, waiting])
+        released = [{"lot_id": OUT, "posting_date": POSTED, "is_released": True}]
+        self.plan("release-2025-08-05", "release", RELEASED, release_lots=released, posting_date=POSTED)
 
 
-def lots(facts: MailingFacts) -> list[Lot]:
-    found: list[Lot] = facts.lots  # type: ignore[attr-defined]
-    return found
+@pytest.fixture
+def facts(tmp_path: Path) -> Mailed:
+    return Mailed(tmp_path / "data")
 
 
-def settings_of(facts: MailingFacts) -> Settings:
+def settings_of(facts: Mailed) -> Settings:
     return replace(Settings.from_environment(), data=facts.store.data, keys=facts.store.keys)
 
 
-def found(facts: MailingFacts, on: date = KNOWN) -> urgent_pulls.Found | None:
+def found(facts: Mailed, on: date = KNOWN) -> urgent_pulls.Found | None:
     settings = settings_of(facts)
     return urgent_pulls.look(settings, on) if urgent_pulls.may_concern(settings, on) else None
 
 
-def protect(facts: MailingFacts, *rows: dict[str, Any], on: date = KNOWN) -> None:
+def protect(facts: Mailed, *rows: dict[str, Any], on: date = KNOWN) -> None:
     facts.register(on, rows, kind="delta")
 
 
-def pull(facts: MailingFacts, on: date = KNOWN) -> str:
+def pull(facts: Mailed, on: date = KNOWN) -> str:
     """Draft, freeze and approve the urgent pull of a day; returns the plan's name."""
     settings, seen = settings_of(facts), found(facts, on)
     wish = planning.check(settings, urgent_pulls.wish_of(on, seen))
@@ -71,7 +69,7 @@ def pull(facts: MailingFacts, on: date = KNOWN) -> str:
     return plan_id
 
 
-def ledger(facts: MailingFacts, on: date) -> dict[str, tuple[int, int]]:
+def ledger(facts: Mailed, on: date) -> dict[str, tuple[int, int]]:
     """Terms of 5d: how many, how many open. The ledger has no difference."""
     facts.build(on, select=["+fct_ledger", "+fct_certificates", "+fct_alerts"])
     assert facts.ledger() == {}
@@ -84,12 +82,12 @@ def ledger(facts: MailingFacts, on: date) -> dict[str, tuple[int, int]]:
     }
 
 
-def alerts(facts: MailingFacts) -> dict[str, int]:
+def alerts(facts: Mailed) -> dict[str, int]:
     codes = ("protected_after_release", "protected_piece_posted", "pulled_piece_posted")
     return dict(facts.rows(f"select alert_code, count from marts.fct_alerts where alert_code in {codes}"))
 
 
-def test_one_protected_person_in_a_released_envelope_is_found_and_listed_whole(facts: MailingFacts) -> None:
+def test_one_protected_person_in_a_released_envelope_is_found_and_listed_whole(facts: Mailed) -> None:
     protect(facts, person(COUPLE, 1, protected=True), person(LATER, protected=True))
     seen = found(facts)
     assert seen is not None
@@ -103,16 +101,16 @@ def test_one_protected_person_in_a_released_envelope_is_found_and_listed_whole(f
     ]
     (file,) = planning.clear_files(settings_of(facts), plan_id)
     assert file.name == "pv1_fy2025_urgent_20250804_01_1.csv"
-    assert file.path.read_text().splitlines()[1] == f'"{OUT}","{lots(facts)[0].envelopes[0].number}"'
+    assert file.path.read_text().splitlines()[1] == f'"{OUT}","{facts.lot.envelopes[0].number}"'
     assert found(facts) is None  # nothing is listed twice
 
 
-def test_a_pull_that_is_confirmed_closes_and_the_alert_ends(facts: MailingFacts) -> None:
+def test_a_pull_that_is_confirmed_closes_and_the_alert_ends(facts: Mailed) -> None:
     protect(facts, person(COUPLE, protected=True))
     pull(facts)
     assert ledger(facts, POSTED) == {"not_reported": (1, 0)}
     assert alerts(facts) == {"protected_after_release": 1}
-    lot = lots(facts)[0]
+    lot = facts.lot
     facts.report(date(2025, 8, 11), lot, {lot.envelopes[0].number: "pulled", lot.envelopes[1].number: "posted"})
     assert ledger(facts, date(2025, 8, 11)) == {"pulled": (1, 0)}
     assert alerts(facts) == {}
@@ -123,11 +121,11 @@ def test_a_pull_that_is_confirmed_closes_and_the_alert_ends(facts: MailingFacts)
 
 
 def test_a_pull_that_came_too_late_is_a_term_of_its_own_until_two_people_close_the_incident(
-    facts: MailingFacts,
+    facts: Mailed,
 ) -> None:
     protect(facts, person(COUPLE, protected=True))
     pull(facts)
-    lot = lots(facts)[0]
+    lot = facts.lot
     facts.report(date(2025, 8, 11), lot, {envelope.number: "posted" for envelope in lot.envelopes})
     assert ledger(facts, date(2025, 8, 11)) == {"pulled_too_late": (1, 1)}
     assert alerts(facts) == {"protected_piece_posted": 1}
@@ -141,7 +139,7 @@ def test_a_pull_that_came_too_late_is_a_term_of_its_own_until_two_people_close_t
 
 
 @pytest.mark.slow
-def test_a_piece_that_somebody_holds_after_sending_is_pulled(facts: MailingFacts) -> None:
+def test_a_piece_that_somebody_holds_after_sending_is_pulled(facts: Mailed) -> None:
     row = {"member_key": ALONE * 100, "decided_on": KNOWN, "decision": "hold_piece", "decided_by": "operator"}
     facts.feed("decisions", KNOWN, [row])
     seen = found(facts)
@@ -152,7 +150,7 @@ def test_a_piece_that_somebody_holds_after_sending_is_pulled(facts: MailingFacts
 
 
 @pytest.mark.parametrize("known_before", [True, False])
-def test_what_was_known_before_or_is_about_nobody_builds_nothing(facts: MailingFacts, known_before: bool) -> None:
+def test_what_was_known_before_or_is_about_nobody_builds_nothing(facts: Mailed, known_before: bool) -> None:
     if known_before:
         protect(facts, person(COUPLE, protected=True), on=date(2025, 7, 31))
         planning.note_nothing_to_do(settings_of(facts), urgent_pulls.wish_of(date(2025, 7, 31), None))
@@ -163,7 +161,7 @@ def test_what_was_known_before_or_is_about_nobody_builds_nothing(facts: MailingF
 
 
 @pytest.mark.slow
-def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: MailingFacts) -> None:
+def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: Mailed) -> None:
     protect(facts, person(COUPLE, protected=True))
     plan_id = pull(facts)
     assert not urgent_pulls.may_concern(settings_of(facts), KNOWN)
@@ -173,15 +171,15 @@ def test_people_are_asked_again_about_a_pull_that_was_rejected(facts: MailingFac
 
 
 @pytest.mark.slow
-def test_what_is_reported_posted_is_not_out_any_more(facts: MailingFacts) -> None:
-    lot = lots(facts)[0]
+def test_what_is_reported_posted_is_not_out_any_more(facts: Mailed) -> None:
+    lot = facts.lot
     facts.report(KNOWN, lot, {envelope.number: "posted" for envelope in lot.envelopes})
     protect(facts, person(COUPLE, protected=True))
     assert found(facts) is None
 
 
 @pytest.mark.slow
-def test_other_pieces_than_were_seen_are_not_drafted(facts: MailingFacts) -> None:
+def test_other_pieces_than_were_seen_are_not_drafted(facts: Mailed) -> None:
     protect(facts, person(COUPLE, protected=True))
     settings = settings_of(facts)
     wish = planning.check(settings, urgent_pulls.wish_of(KNOWN, found(facts)))
@@ -190,7 +188,7 @@ def test_other_pieces_than_were_seen_are_not_drafted(facts: MailingFacts) -> Non
         planning.draft(settings, replace(wish, as_of=POSTED))
 
 
-def test_the_alert_is_raised_at_once_and_only_once(facts: MailingFacts) -> None:
+def test_the_alert_is_raised_at_once_and_only_once(facts: Mailed) -> None:
     protect(facts, person(COUPLE, protected=True))
     settings, seen = settings_of(facts), found(facts)
     assert seen is not None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
@@ -115,12 +115,7 @@ def announce(data: Path, as_of: date, channels: Sequence[str]) -> Batch | None:
     now = {alert.key: alert for alert in (Alert(*row) for row in rows)}
     said = _said(batches(data))
     changes = [
-        *(Announcement(RAISED, alert) for key, alert in now.items() if key not in said),
-        *(
-            Announcement(GROWN, alert, count_before=said[key].count)
-            for key, alert in now.items()
-            if key in said and alert.count > said[key].count
-        ),
+        *_raised_or_grown(now.values(), said),
         *(Announcement(CLEARED, alert, count_before=alert.count) for key, alert in said.items() if key not in now),
     ]
     if not changes:
@@ -130,14 +125,7 @@ def announce(data: Path, as_of: date, channels: Sequence[str]) -> Batch | None:
 
 def announce_now(data: Path, as_of: date, alerts: Sequence[Alert], channels: Sequence[str]) -> Batch | None:
     """Write alerts that cannot wait for a publication; None when all of them have been said with as many."""
-    said = _said(batches(data))
-    changes = [
-        Announcement(GROWN, alert, count_before=said[alert.key].count)
-        if alert.key in said
-        else Announcement(RAISED, alert)
-        for alert in alerts
-        if alert.key not in said or alert.count > said[alert.key].count
-    ]
+    changes = _raised_or_grown(alerts, _said(batches(data)))
     return _write(data, _next_stem(data, as_of), as_of, channels, changes) if changes else None
 
 
@@ -183,6 +171,18 @@ def _said(earlier: Iterable[Batch]) -> dict[tuple[str, str], Alert]:
             else:
                 opened[item.alert.key] = item.alert
     return opened
+
+
+def _raised_or_grown(alerts: Collection[Alert], said: dict[tuple[str, str], Alert]) -> list[Announcement]:
+    """What was not said yet, then what was said with fewer."""
+    return [
+        *(Announcement(RAISED, alert) for alert in alerts if alert.key not in said),
+        *(
+            Announcement(GROWN, alert, count_before=said[alert.key].count)
+            for alert in alerts
+            if alert.key in said and alert.count > said[alert.key].count
+        ),
+    ]
 
 
 def _next_stem(data: Path, as_of: date) -> str:

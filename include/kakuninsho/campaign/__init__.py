@@ -1,6 +1,6 @@
 """The campaign as data: its parameters, branches, dispatch windows and calendar of business days."""
 
-from kakuninsho.campaign.branches import Branch, load_branches
+from kakuninsho.campaign.branches import Branch, branch_names, load_branches
 from kakuninsho.campaign.calendar import add_business_days, first_business_day, is_business_day, on_or_after
 from kakuninsho.campaign.model import (
     DEFAULT_CAMPAIGN,
@@ -18,6 +18,7 @@ __all__ = [
     "DispatchWindow",
     "Parameter",
     "add_business_days",
+    "branch_names",
     "campaigns_folder",
     "first_business_day",
     "is_business_day",

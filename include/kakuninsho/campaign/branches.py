@@ -28,6 +28,12 @@ def load_branches() -> tuple[Branch, ...]:
         return tuple(Branch.model_validate(row) for row in csv.DictReader(file))
 
 
+@lru_cache(maxsize=1)
+def branch_names() -> dict[int, str]:
+    """Name of each branch by the number of its prefecture, 1 to 47."""
+    return {int(branch.prefecture_code): branch.branch_name for branch in load_branches()}
+
+
 def insurer_check_digit(first_seven: str) -> int:
     """Check digit of an insurer number: weights 2, 1, 2, … from the right, digits of products added."""
     total = 0

@@ -125,7 +125,7 @@ def backup(store: FactStore, url: str, *, lock_days: int | None = None) -> Copie
     copied = Copied()
     there = remote.sizes("facts")
     facts = [fact for kind in KINDS for fact in store.all(kind)]
-    for fact in sorted(facts, key=lambda fact: int(fact.meta.get("chain", {}).get("number", 0))):
+    for fact in sorted(facts, key=lambda fact: fact.number):
         _back_up(fact, remote, there, copied)
     for key in sorted((store.keys / PUBLIC).glob("*.pem")):
         remote.put_bytes(key.read_bytes(), f"keys/{key.name}")

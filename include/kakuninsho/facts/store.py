@@ -62,6 +62,11 @@ class Fact:
     path: Path
     meta: dict[str, Any]
 
+    @property
+    def number(self) -> int:
+        """Its number in the chain of facts: what landed later has a higher one; 0 before facts were chained."""
+        return int(self.meta.get("chain", {}).get("number", 0))
+
     def table(self, name: str) -> Path:
         """The Parquet file of one of its tables."""
         return self.path / f"{name}.parquet"

@@ -54,7 +54,7 @@ def look(settings: Settings, plan_id: str, as_of: date) -> LastLook:
     if row["plan_kind"] not in KINDS:
         return LastLook()
     drops = [fact for fact in store.all("register", until=as_of) if _is_later(fact, plan, row["register_as_of"])]
-    decisions = [fact for fact in store.all("feeds/decisions", until=as_of) if _number(fact) > _number(plan)]
+    decisions = [fact for fact in store.all("feeds/decisions", until=as_of) if fact.number > plan.number]
     if not drops and not decisions:
         return LastLook()
     with memory(spill=store.data_tmp() / "duckdb") as connection:
@@ -85,14 +85,10 @@ def require_free(settings: Settings, subject: Subject, as_of: date) -> LastLook:
     return found
 
 
-def _number(fact: Fact) -> int:
-    return int(fact.meta.get("chain", {}).get("number", 0))
-
-
 def _is_later(drop: Fact, plan: Fact, register_as_of: date | None) -> bool:
     """Landed after the plan was frozen, or between its draft and that."""
     seen = f"as_of={register_as_of}" if register_as_of else ""
-    return _number(drop) > _number(plan) or drop.name > seen
+    return drop.number > plan.number or drop.name > seen
 
 
 def _people_of(connection: duckdb.DuckDBPyConnection, store: FactStore, plan: Fact, kind: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from kakuninsho.campaign import add_business_days, load_branches
+from kakuninsho.campaign import add_business_days, branch_names
 from kakuninsho.derived import write_json
 from kakuninsho.facts import gathered
 from kakuninsho.facts.soundness import require_sound
@@ -232,9 +232,8 @@ def _doubts(path: Path) -> list[str]:
     """Branches whose lots a release leaves out because the newest register would empty them."""
     if not (path / "doubts.parquet").is_file():
         return []
-    names = {int(branch.prefecture_code): branch.branch_name for branch in load_branches()}
     return [
-        f"{names[row['prefecture']]}: この差出日の封筒 {row['envelope_count']:,} 通のうち、"
+        f"{branch_names()[row['prefecture']]}: この差出日の封筒 {row['envelope_count']:,} 通のうち、"
         f"加入者データに行がない・受入不可 {row['missing_count']:,} 通、内容の変更 {row['changed_count']:,} 通です。"
         "多すぎるため、この支部のロットは差し出さず、引抜きもしません。"
         "加入者データを確かめ、正しければ resume を記録してください"

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from kakuninsho.campaign import load_branches
+from kakuninsho.campaign import branch_names
 from kakuninsho.messages import TwoLanguageError
 from kakuninsho.plans.draft import OFF_SHARES
 
@@ -39,8 +39,7 @@ class OffShare:
         """Its name, in Japanese and in English."""
         if self.prefecture == NATION:
             return "全国", "the nation"
-        names = {int(branch.prefecture_code): branch.branch_name for branch in load_branches()}
-        return names[self.prefecture], f"branch {self.prefecture:02d}"
+        return branch_names()[self.prefecture], f"branch {self.prefecture:02d}"
 
     @property
     def sentence(self) -> str:

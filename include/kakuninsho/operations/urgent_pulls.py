@@ -84,13 +84,13 @@ def may_concern(settings: Settings, as_of: date) -> bool:
     holds since.
     """
     store = settings.store
-    since = max((_number(fact) for fact in _looks(store, as_of)), default=0)
+    since = max((fact.number for fact in _looks(store, as_of)), default=0)
     drops = [
         fact
         for fact in store.all("register", until=as_of)
-        if _number(fact) > since and fact.name != f"as_of={settings.campaign.parameters.snapshot_as_of}"
+        if fact.number > since and fact.name != f"as_of={settings.campaign.parameters.snapshot_as_of}"
     ]
-    if any(_has_hold(fact) for fact in store.all("feeds/decisions", until=as_of) if _number(fact) > since):
+    if any(_has_hold(fact) for fact in store.all("feeds/decisions", until=as_of) if fact.number > since):
         return True
     return bool(drops) and _has_newly_protected(store, drops, as_of)
 
@@ -100,10 +100,6 @@ def _looks(store: FactStore, as_of: date) -> list[Fact]:
     pulls = [fact for fact in store.all("plans", until=as_of) if fact.name.startswith(f"{KIND}-")]
     # A pull that was rejected has stopped nothing: people are asked again.
     return [fact for fact in pulls if not is_rejected(store, fact.name)] + noted
-
-
-def _number(fact: Fact) -> int:
-    return int(fact.meta.get("chain", {}).get("number", 0))
 
 
 def _has_hold(fact: Fact) -> bool:

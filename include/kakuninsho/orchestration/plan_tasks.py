@@ -90,13 +90,12 @@ def check_what_is_out() -> dict[str, Any]:
     by_facts = get_current_context()["dag_run"].run_type == "asset_triggered"
     if by_facts and not urgent_pulls.may_concern(settings(), day):
         skip("急いで引き抜くものはありません (nothing new that could be out)")
-    found = decide(lambda: urgent_pulls.look(settings(), day))
+    found = _tell_of_what_is_out(day)
     wish = urgent_pulls.wish_of(day, found)
     if found is None:
         if not is_dry_run():
             planning.note_nothing_to_do(settings(), wish)
         skip("急いで引き抜くものはありません (nothing to pull urgently)")
-    urgent_pulls.raise_alert(settings(), day, found, alert_channels())
     checked: dict[str, Any] = _given(
         decide(lambda: planning.check(settings(), wish, dry_run=is_dry_run(), own_day=own_day()))
     )
@@ -113,11 +112,18 @@ def alert_of_what_is_out() -> int:
     day = as_of()
     if not urgent_pulls.may_concern(settings(), day):
         return 0
+    found = _tell_of_what_is_out(day)
+    return 0 if found is None else int(found.pieces)
+
+
+def _tell_of_what_is_out(day: date) -> Any:
+    """Look at what is out; where something must be stopped, tell people at once. Returns what was found, or None."""
+    from kakuninsho.operations import urgent_pulls
+
     found = decide(lambda: urgent_pulls.look(settings(), day))
-    if found is None:
-        return 0
-    urgent_pulls.raise_alert(settings(), day, found, alert_channels())
-    return int(found.pieces)
+    if found is not None:
+        urgent_pulls.raise_alert(settings(), day, found, alert_channels())
+    return found
 
 
 @task(task_display_name="作成 (dbt)", pool=POOL, multiple_outputs=False)

@@ -6,13 +6,13 @@ Rules: a wave and its releases, "a register that lost people is not believed". T
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
-from kakuninsho.campaign import load_branches
+from kakuninsho.campaign import branch_names
 from kakuninsho.campaign.model import Parameters
-from kakuninsho.facts.store import Fact
-from kakuninsho.register.landing import StagedDrop
 
 # Of each table the key, and what it is divided by to give the prefecture (facts/schemas.py).
 _BRANCH_OF = {
@@ -29,6 +29,13 @@ _NAMES = {
 }
 
 
+class HasTables(Protocol):
+    """A drop, staged or landed, by its Parquet files."""
+
+    def table(self, name: str) -> Path:
+        """The file of a table."""
+
+
 @dataclass(frozen=True)
 class BranchLoss:
     """A branch whose table is much smaller than before, or that has many more members without a card row."""
@@ -40,8 +47,7 @@ class BranchLoss:
 
     def sentence(self, drop: str) -> str:
         """What the approvers read: branch and counts."""
-        names = {int(branch.prefecture_code): branch.branch_name for branch in load_branches()}
-        branch = names.get(self.prefecture, str(self.prefecture))
+        branch = branch_names().get(self.prefecture, str(self.prefecture))
         if self.what == "without_card":
             return (
                 f"{drop} の加入者データ: {branch}で、マイナンバーカードの行のない加入者が "
@@ -54,7 +60,7 @@ class BranchLoss:
 
 
 def losses(
-    connection: duckdb.DuckDBPyConnection, staged: StagedDrop, before: Fact, parameters: Parameters
+    connection: duckdb.DuckDBPyConnection, staged: HasTables, before: HasTables, parameters: Parameters
 ) -> list[BranchLoss]:
     """Branches of a staged full drop that lost rows beside a landed one, by branch and table."""
     found: list[BranchLoss] = []

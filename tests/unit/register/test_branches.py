@@ -37,9 +37,9 @@ class Drop:
 
 def told(tmp_path: Path, now: dict[str, int], before: dict[str, int]) -> list[BranchLoss]:
     same = {"members": 500, "addresses": 500, "employers": 500, "my_number_cards": 500}
-    drops = Drop(tmp_path / "now", same | now), Drop(tmp_path / "before", same | before)
+    staged, landed = Drop(tmp_path / "now", same | now), Drop(tmp_path / "before", same | before)
     with memory() as connection:
-        return losses(connection, *drops, load_campaign().parameters)  # type: ignore[arg-type]
+        return losses(connection, staged, landed, load_campaign().parameters)
 
 
 @pytest.mark.parametrize("table", ["addresses", "employers"])
