@@ -1,16 +1,11 @@
-"""Sends lots in forked children, so that a test can kill one without paying for imports each time.
-
-Reads one JSON object a line (data, folder, printer, target), forks, prints the child's process id, then its exit code.
-"""
+"""Sends lots; each line: data, folder, printer, target (see forked.py)."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from datetime import date
 from pathlib import Path
 
+from forked import serve
 from transfer_server import clear_file
 
 from kakuninsho.facts.store import FactStore
@@ -29,20 +24,6 @@ def send_lots(data: str, folder: str, printer: str, target: dict[str, object]) -
     send_all(FactStore(Path(data)), files, where, keys, received_on=date(2025, 5, 15), plan_id="home-2025-04-30")
 
 
-def main() -> None:
-    contract()  # read once here, not in each child
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                send_lots(**json.loads(line))
-                os._exit(0)
-            except BaseException as error:
-                print(type(error).__name__, error, file=sys.stderr, flush=True)
-                os._exit(1)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    contract()  # read once here, not in each child
+    serve(send_lots)
